@@ -1,0 +1,31 @@
+from app.core.models.access import ApiKey, BrowserSession, IdempotencyRecord, Workspace
+from app.core.models.base import Base, new_id
+from app.core.models.corpora import Corpus, CorpusVersion, FeatureSet, Image, Pair, Rejection
+from app.core.models.jobs import Job, JobEvent, WorkerHeartbeat
+from app.core.models.runs import ReportRow, Run
+from app.core.models.states import CorpusState, JobKind, JobState, RejectionCode, RunPhase
+
+__all__ = [
+    "ApiKey",
+    "Base",
+    "BrowserSession",
+    "Corpus",
+    "CorpusState",
+    "CorpusVersion",
+    "FeatureSet",
+    "IdempotencyRecord",
+    "Image",
+    "Job",
+    "JobEvent",
+    "JobKind",
+    "JobState",
+    "Pair",
+    "Rejection",
+    "RejectionCode",
+    "ReportRow",
+    "Run",
+    "RunPhase",
+    "WorkerHeartbeat",
+    "Workspace",
+    "new_id",
+]

@@ -1,0 +1,42 @@
+"""Runs and what they found."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.models.base import Base, CreatedMixin, IdMixin, WorkspaceMixin
+
+
+class Run(IdMixin, WorkspaceMixin, CreatedMixin, Base):
+    """One cleaning of one corpus version with one frozen configuration."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index(None, "workspace_id", "id"),)
+
+    corpus_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("corpora.id", ondelete="CASCADE"), index=True)
+    corpus_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("corpus_versions.id", ondelete="CASCADE"))
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), unique=True)
+    config: Mapped[dict[str, Any]] = mapped_column(JSONB)  # a RunConfig's JSON
+    summary: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # a RunSummary's JSON, set at publication
+    published_fence: Mapped[int | None] = mapped_column(BigInteger)
+    artefact_prefix: Mapped[str | None] = mapped_column(Text)  # runs/{run}/{fence}, set at publication
+
+
+class ReportRow(WorkspaceMixin, Base):
+    """The machine's finding on a pair."""
+
+    __tablename__ = "report_rows"
+    __table_args__ = (
+        Index("uq_report_rows_run_rank", "run_id", "rank", unique=True),
+        CheckConstraint("correspondence BETWEEN 0 AND 1", name="correspondence_in_range"),
+        CheckConstraint("correspondence_label BETWEEN 0 AND 1", name="label_in_range"),
+    )
+
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    pair_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pairs.id", ondelete="CASCADE"), primary_key=True)
+    rank: Mapped[int]  # 1 = the lowest correspondence
+    correspondence: Mapped[float] = mapped_column(Float(24))  # [0, 1], low = bad
+    correspondence_label: Mapped[float] = mapped_column(Float(24))  # SCC's floored y in [0, 1]

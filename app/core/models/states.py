@@ -1,0 +1,54 @@
+"""States and kinds, as stored and as the API shows them."""
+
+from enum import StrEnum
+
+
+class CorpusState(StrEnum):
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"
+    IMPORTING = "importing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class JobKind(StrEnum):
+    IMPORT = "import"
+    RUN = "run"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL_STATES
+
+
+TERMINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+
+class RunPhase(StrEnum):
+    FEATURES = "features"
+    TRAIN = "train"
+    REPORT = "report"
+    INDEX = "index"
+
+
+class RejectionCode(StrEnum):
+    """Why an input row was not accepted."""
+
+    MISSING_IMAGE = "missing_image"
+    NO_CAPTION_FOR_IMAGE = "no_caption_for_image"
+    EMPTY_CAPTION = "empty_caption"
+    CAPTION_TOO_LONG = "caption_too_long"
+    NOT_UTF8 = "not_utf8"
+    MALFORMED_ROW = "malformed_row"
+    NOT_AN_IMAGE = "not_an_image"
+    TRUNCATED_IMAGE = "truncated_image"
+    IMAGE_TOO_LARGE = "image_too_large"
+    MEMBER_TOO_LARGE = "member_too_large"

@@ -38,6 +38,7 @@ class Job(IdMixin, WorkspaceMixin, CreatedMixin, Base):
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # {"code", "detail"}; Any is JSON
     metrics: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # the latest numbers a phase told; Any is JSON
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # {"key", "sha256", "step"}; Any is JSON
     last_event_seq: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(200))  # host:pid of the holder
     sent_at: Mapped[datetime | None]  # when a wake-up was last sent

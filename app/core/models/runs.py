@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Text
+from sqlalchemy import REAL, BigInteger, CheckConstraint, ForeignKey, Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,5 +38,5 @@ class ReportRow(WorkspaceMixin, Base):
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     pair_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pairs.id", ondelete="CASCADE"), primary_key=True)
     rank: Mapped[int]  # 1 = the lowest correspondence
-    correspondence: Mapped[float] = mapped_column(Float(24))  # [0, 1], low = bad
-    correspondence_label: Mapped[float] = mapped_column(Float(24))  # SCC's floored y in [0, 1]
+    correspondence: Mapped[float] = mapped_column(REAL)  # [0, 1], low = bad
+    correspondence_label: Mapped[float] = mapped_column(REAL)  # SCC's floored y in [0, 1]

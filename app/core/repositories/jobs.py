@@ -25,6 +25,7 @@ class Claim:
     attempt: int
     interruptions: int
     cancel_requested: bool
+    checkpoint: dict[str, Any] | None  # Any: JSON
 
 
 def add_job(session: Session, *, workspace_id: uuid.UUID, kind: JobKind, subject_id: uuid.UUID) -> Job:
@@ -63,7 +64,14 @@ def claim_job(session: Session, job_id: uuid.UUID, *, lease_s: float, worker: st
     if job is None:
         return None
     claim = Claim(
-        job.id, job.workspace_id, job.subject_id, job.fence, job.attempt, job.interruptions, job.cancel_requested
+        job.id,
+        job.workspace_id,
+        job.subject_id,
+        job.fence,
+        job.attempt,
+        job.interruptions,
+        job.cancel_requested,
+        job.checkpoint,
     )
     append_event(session, claim, "claimed", {"attempt": claim.attempt, "worker": worker})
     return claim
@@ -91,14 +99,14 @@ def record_progress(
     progress: float,
     eta_s: float | None = None,
     metrics: dict[str, Any] | None = None,  # Any: JSON
-    is_durable: bool = False,
+    checkpoint: dict[str, Any] | None = None,  # Any: JSON
 ) -> None:
-    """Tell phase, progress and estimate. `is_durable` progress (a checkpoint) clears the interruption count."""
+    """Tell phase, progress and estimate. A new checkpoint (`key`, `sha256`, `step`) clears the interruption count."""
     values: dict[str, Any] = {"phase": phase, "progress": progress, "eta_s": eta_s}  # Any: column values
     if metrics is not None:
         values["metrics"] = metrics
-    if is_durable:
-        values["interruptions"] = 0
+    if checkpoint is not None:
+        values |= {"checkpoint": checkpoint, "interruptions": 0}
     if session.execute(_held(claim).values(**values).returning(Job.id)).scalar_one_or_none() is None:
         raise _lost(claim)
 

@@ -21,7 +21,7 @@ class Storage(Protocol):
         """A file to write the object into; it appears under `key` when the block ends without an error."""
 
     def put_file(self, key: str, path: Path) -> None:
-        """Store a copy of a local file."""
+        """Store a local file, which must not change afterwards: a local store links it instead of copying."""
 
     def read_range(self, key: str, offset: int, n_bytes: int) -> bytes:
         """Exactly `n_bytes` from `offset`; StorageError if the object is missing or shorter."""

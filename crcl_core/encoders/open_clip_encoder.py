@@ -1,0 +1,130 @@
+"""Any model of open_clip as an encoder: by a tag of its hub or from an operator's own checkpoint file."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from crcl_core.encoders.encoder import ByteArray, Modality, check_prepared, prepare_and_encode
+from crcl_core.encoders.open_clip_loading import LoadedClip, load_clip
+from crcl_core.types import FloatArray
+
+_IMAGES_PER_STEP = {"cpu": 16, "cuda": 256}
+_CAPTIONS_PER_STEP = {"cpu": 64, "cuda": 1024}
+
+
+@final
+class OpenClipEncoder:
+    """A contrastive model whose image and caption vectors share one space.
+
+    Vectors are L2-normalised, as the model compares them. Images go through open_clip's own transform: its resizing
+    and cropping in `prepare_image`, its scaling on the device. On a graphics card the networks run in mixed precision
+    (bfloat16 where the card has it, else float16); the vectors are float32 either way.
+
+    Args:
+        name: The name under which it is registered.
+        loaded: The model with what belongs to it.
+        device: Where it runs.
+    """
+
+    def __init__(self, name: str, loaded: LoadedClip, device: torch.device) -> None:
+        self.name = name
+        self.fingerprint = loaded.fingerprint
+        self.image_dim = loaded.embed_dim
+        self.caption_dim = loaded.embed_dim
+        self.joint_dim: int | None = loaded.embed_dim
+        self.prepared_shape = loaded.preprocess.shape
+        self._preprocess = loaded.preprocess
+        self._tokenize = loaded.tokenize
+        self._device = device
+        self._model = loaded.model.to(device)
+        # (3, 1, 1), to be subtracted from and divided into (B, 3, rows, columns).
+        self._mean = torch.tensor(loaded.preprocess.mean, device=device).view(3, 1, 1)
+        self._std = torch.tensor(loaded.preprocess.std, device=device).view(3, 1, 1)
+
+    def supports(self, modality: Modality) -> bool:
+        """Both modalities can be embedded."""
+        return modality in tuple(Modality)
+
+    def prepare_image(self, image: Image.Image) -> ByteArray:
+        """Resize and crop as the model's own transform does."""
+        return np.asarray(self._preprocess.resize(image.convert("RGB")), dtype=np.uint8)
+
+    def encode_prepared(self, batch: ByteArray) -> FloatArray:
+        """Embed prepared images, (B, *prepared_shape) uint8 to (B, joint_dim) float32 of length 1."""
+        check_prepared(self, batch)
+        step = _step(_IMAGES_PER_STEP, self._device)
+        return self._in_steps(len(batch), step, lambda start: self._embed_images(batch[start : start + step]))
+
+    def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
+        """Prepare and embed images."""
+        return prepare_and_encode(self, images)
+
+    def encode_captions(self, captions: Sequence[str]) -> FloatArray:
+        """Embed captions, (B,) to (B, joint_dim) float32 of length 1; cut at the model's context length."""
+        step = _step(_CAPTIONS_PER_STEP, self._device)
+        return self._in_steps(len(captions), step, lambda start: self._embed_captions(captions[start : start + step]))
+
+    def _in_steps(self, n_rows: int, step: int, embed: Callable[[int], torch.Tensor]) -> FloatArray:
+        features = np.empty((n_rows, self.image_dim), dtype=np.float32)
+        for start in range(0, n_rows, step):
+            with torch.inference_mode():
+                # Normalised in float32: half precision would leave lengths of 0.999 to 1.001.
+                part = nn.functional.normalize(embed(start).float(), dim=-1)
+            features[start : start + step] = part.cpu().numpy()
+        return features
+
+    def _embed_images(self, batch: ByteArray) -> torch.Tensor:
+        # The copy is needed where the batch is a read-only map of a file, which torch does not accept in silence.
+        pixels = torch.from_numpy(np.array(batch)).to(self._device).permute(0, 3, 1, 2)  # (B, 3, rows, columns)
+        scaled = (pixels.float() / 255.0 - self._mean) / self._std
+        with self._mixed_precision():
+            vectors: torch.Tensor = self._model.encode_image(scaled)  # type: ignore[operator]  # open_clip is untyped
+        return vectors
+
+    def _embed_captions(self, captions: Sequence[str]) -> torch.Tensor:
+        readable = [caption.encode("utf-8", "replace").decode("utf-8") for caption in captions]
+        tokens = self._tokenize(readable).to(self._device)  # (B, T)
+        with self._mixed_precision():
+            vectors: torch.Tensor = self._model.encode_text(tokens)  # type: ignore[operator]  # open_clip is untyped
+        return vectors
+
+    def _mixed_precision(self) -> AbstractContextManager[None]:
+        if self._device.type != "cuda":
+            return nullcontext()
+        dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.autocast("cuda", dtype=dtype)
+
+
+def load_open_clip_encoder(
+    name: str, model: str, weights: str, *, device: str = "cpu", threads: int = 0
+) -> OpenClipEncoder:
+    """Load a model of open_clip.
+
+    Args:
+        name: The name under which it is registered.
+        model: open_clip's name of the architecture.
+        weights: One of its tags for that architecture, downloaded into the hub's own cache when it is not there, or
+            the path of a checkpoint, from which nothing but tensors is read.
+        device: "cpu", "cuda" or "cuda:N".
+        threads: Threads of PyTorch in this process; 0 leaves them as they are.
+
+    Raises:
+        EncoderError: The model or the tag is unknown, or the weights cannot be had, read or used.
+        ValueError: The device is malformed.
+    """
+    try:
+        where = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device is {device!r}, expected 'cpu', 'cuda' or 'cuda:N'") from error
+    if threads:
+        torch.set_num_threads(threads)
+    return OpenClipEncoder(name, load_clip(name, model, weights), where)
+
+
+def _step(sizes: dict[str, int], device: torch.device) -> int:
+    return sizes.get(device.type, sizes["cpu"])

@@ -1,0 +1,189 @@
+"""SQL of report rows: pages, streams, counts, and the pairs behind search hits.
+
+Every comparison casts its bound to REAL, the column's type: compared as doubles, the stored 0.7 would lie below a
+threshold of 0.7, and the same pair would be flagged or not depending on who compares.
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ARRAY, REAL, ColumnElement, Integer, Select, any_, cast, func, literal, select
+from sqlalchemy.orm import Session
+
+from app.core.models import Image, Pair, ReportRow
+
+_LIKE_ESCAPE = "\\"
+
+
+@dataclass(frozen=True)
+class ReportScope:
+    """Whose report: every query names the workspace too, so that a wrong run id alone cannot leak one."""
+
+    workspace_id: uuid.UUID
+    run_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class ReportFilter:
+    """Which rows of a report to read. `threshold` only defines the flag; the other fields leave rows out.
+
+    Attributes:
+        threshold: a correspondence below it is flagged.
+        is_mismatch: only flagged rows, only the others, or None for both.
+        caption_words: each must occur in the caption, in upper or lower case.
+    """
+
+    threshold: float
+    is_mismatch: bool | None = None
+    min_correspondence: float | None = None
+    max_correspondence: float | None = None
+    image_id: uuid.UUID | None = None
+    caption_words: tuple[str, ...] = ()
+
+
+class ReportEntry(NamedTuple):
+    """A report row with its pair. A tuple, because a download makes millions of them."""
+
+    pair_id: uuid.UUID
+    pair_key: str
+    rank: int
+    correspondence: float
+    correspondence_label: float
+    is_mismatch: bool
+    caption: str
+    image_id: uuid.UUID
+    source_id: str | None
+    source_path: str
+    row_number: int
+    extra: dict[str, Any] | None  # Any: the user's other columns, JSON
+
+
+class HitPair(NamedTuple):
+    """A pair as a search hit shows it."""
+
+    ordinal: int
+    pair_id: uuid.UUID
+    pair_key: str
+    caption: str
+    correspondence: float
+    is_mismatch: bool
+    image_id: uuid.UUID
+    source_path: str
+    image_source_path: str
+
+
+def report_page(
+    session: Session, scope: ReportScope, wanted: ReportFilter, *, after_rank: int, limit: int
+) -> list[ReportEntry]:
+    """At most `limit` rows with a rank above `after_rank`, worst first."""
+    statement = _report(scope, wanted).where(ReportRow.rank > after_rank).limit(limit)
+    return [ReportEntry._make(row) for row in session.execute(statement)]
+
+
+def stream_report(
+    session: Session, scope: ReportScope, wanted: ReportFilter, *, batch_rows: int
+) -> Iterator[list[ReportEntry]]:
+    """All rows, worst first, in batches from a server-side cursor; the session must live as long as the iterator."""
+    result = session.execute(_report(scope, wanted), execution_options={"yield_per": batch_rows})
+    for rows in result.partitions():
+        yield [ReportEntry._make(row) for row in rows]
+
+
+def find_report_entry(
+    session: Session, scope: ReportScope, pair_id: uuid.UUID, *, threshold: float
+) -> ReportEntry | None:
+    """The row of one pair, or None."""
+    statement = _report(scope, ReportFilter(threshold)).where(ReportRow.pair_id == pair_id)
+    row = session.execute(statement).one_or_none()
+    return None if row is None else ReportEntry._make(row)
+
+
+def count_flagged(session: Session, scope: ReportScope, *, threshold: float) -> int:
+    """How many rows of the run lie below the threshold."""
+    statement = select(func.count()).where(*_of(scope), _is_below(threshold))
+    return session.execute(statement).scalar_one()
+
+
+def hit_pairs(
+    session: Session,
+    scope: ReportScope,
+    *,
+    corpus_version_id: uuid.UUID,
+    ordinals: Sequence[int],
+    threshold: float,
+) -> dict[int, HitPair]:
+    """The pairs with these ordinals, with what the run found on them, by ordinal."""
+    statement = (
+        select(
+            Pair.ordinal,
+            Pair.id,
+            Pair.pair_key,
+            Pair.caption,
+            ReportRow.correspondence,
+            _is_below(threshold),
+            Pair.image_id,
+            Pair.source_path,
+            Image.source_path,
+        )
+        .join(ReportRow, ReportRow.pair_id == Pair.id)
+        .join(Image, Image.id == Pair.image_id)
+        .where(
+            *_of(scope),
+            Pair.corpus_version_id == corpus_version_id,
+            Pair.ordinal == any_(literal(list(ordinals), ARRAY(Integer))),
+        )
+    )
+    return {row[0]: HitPair._make(row) for row in session.execute(statement)}
+
+
+def _report(scope: ReportScope, wanted: ReportFilter) -> Select[*tuple[Any, ...]]:  # Any: the columns of a ReportEntry
+    return (
+        select(
+            Pair.id,
+            Pair.pair_key,
+            ReportRow.rank,
+            ReportRow.correspondence,
+            ReportRow.correspondence_label,
+            _is_below(wanted.threshold),
+            Pair.caption,
+            Pair.image_id,
+            Pair.source_id,
+            Pair.source_path,
+            Pair.row_number,
+            Pair.extra,
+        )
+        .join(Pair, Pair.id == ReportRow.pair_id)
+        .where(*_of(scope), *_conditions(wanted))
+        .order_by(ReportRow.rank)
+    )
+
+
+def _of(scope: ReportScope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return ReportRow.workspace_id == scope.workspace_id, ReportRow.run_id == scope.run_id
+
+
+def _conditions(wanted: ReportFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.is_mismatch is not None:
+        is_below = _is_below(wanted.threshold)
+        yield is_below if wanted.is_mismatch else ~is_below
+    if wanted.min_correspondence is not None:
+        yield ReportRow.correspondence >= cast(wanted.min_correspondence, REAL)
+    if wanted.max_correspondence is not None:
+        yield ReportRow.correspondence <= cast(wanted.max_correspondence, REAL)
+    if wanted.image_id is not None:
+        yield Pair.image_id == wanted.image_id
+    for word in wanted.caption_words:
+        yield Pair.caption.ilike(f"%{_escaped(word)}%", escape=_LIKE_ESCAPE)
+
+
+def _is_below(threshold: float) -> ColumnElement[bool]:
+    return ReportRow.correspondence < cast(threshold, REAL)
+
+
+def _escaped(word: str) -> str:
+    """The word with LIKE's own letters made plain."""
+    for letter in (_LIKE_ESCAPE, "%", "_"):
+        word = word.replace(letter, _LIKE_ESCAPE + letter)
+    return word

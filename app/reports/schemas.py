@@ -1,0 +1,55 @@
+"""Report rows on the wire."""
+
+import uuid
+from typing import Any
+
+from pydantic import Field
+
+from app.schemas import WireModel
+
+
+class ReportRowView(WireModel):
+    """The machine's finding on one pair, with the user's own id, path and columns verbatim."""
+
+    pair_id: uuid.UUID
+    pair_key: str = Field(description="the user's id, else a hash of image and caption")
+    rank: int = Field(description="1 = the lowest correspondence of the run")
+    correspondence: float = Field(description="how likely the pair matches, 0 to 1; low = bad")
+    correspondence_label: float = Field(description="the training's floored soft label, 0 to 1")
+    is_mismatch: bool = Field(description="correspondence < threshold")
+    caption: str
+    image_id: uuid.UUID
+    source_id: str | None
+    source_path: str
+    row_number: int = Field(description="1 = the first row after the header")
+    extra: dict[str, Any] | None = Field(description="the user's other columns")  # Any: JSON
+
+
+class PairFinding(WireModel):
+    """A caption of an image and what the run found on it."""
+
+    pair_id: uuid.UUID
+    pair_key: str
+    caption: str
+    correspondence: float
+    is_mismatch: bool
+
+
+class ImageFacts(WireModel):
+    """The image of a pair."""
+
+    image_id: uuid.UUID
+    source_path: str = Field(description="the first path that named this content")
+    media_type: str
+    width_px: int
+    height_px: int
+    n_bytes: int
+    n_frames: int
+    sha256: str
+
+
+class PairDetail(ReportRowView):
+    """A report row with its image and every caption of that image, worst first."""
+
+    image: ImageFacts
+    captions: list[PairFinding] = Field(description="at most 500")

@@ -1,0 +1,81 @@
+"""Runs and job events on the wire."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import Field
+
+from app.core.models import JobState, RunPhase
+from app.core.repositories.runs import RunWithJob
+from app.core.run_config import RunConfig
+from app.schemas import ErrorView, WireModel
+
+
+class RunSummary(WireModel):
+    """A published run in numbers. Correspondence is in [0, 1], low = bad; it is not calibrated yet."""
+
+    n_pairs: int
+    n_images: int
+    n_captions: int
+    n_flagged: int = Field(description="pairs whose correspondence lies below `threshold`")
+    threshold: float
+    mean_correspondence: float
+    label_histogram: list[int] = Field(description="pairs by correspondence, 20 equal bins of [0, 1]")
+    encoder: str
+    encoder_fingerprint: str
+    round_epochs: list[int]
+    r_sum: float | None = None
+    seconds_by_phase: dict[str, float]
+    is_calibrated: bool = False
+
+
+class RunView(WireModel):
+    """One cleaning of one corpus version: its configuration, progress and, once published, its summary."""
+
+    id: uuid.UUID
+    corpus_id: uuid.UUID
+    corpus_version_id: uuid.UUID
+    state: JobState
+    phase: RunPhase | None
+    progress: float = Field(description="share done of the whole run, 0 to 1")
+    eta_s: float | None = Field(description="estimated seconds until the report")
+    attempt: int = Field(description="how often a worker has begun or resumed this run")
+    metrics: dict[str, Any] | None = Field(description="the latest numbers that a phase told")  # Any: JSON
+    config: RunConfig
+    summary: RunSummary | None
+    error: ErrorView | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, found: RunWithJob) -> Self:
+        """The view of a run and its job."""
+        run, job = found.run, found.job
+        return cls(
+            id=run.id,
+            corpus_id=run.corpus_id,
+            corpus_version_id=run.corpus_version_id,
+            state=JobState(job.state),
+            phase=None if job.phase is None else RunPhase(job.phase),
+            progress=job.progress,
+            eta_s=job.eta_s,
+            attempt=job.attempt,
+            metrics=job.metrics,
+            config=RunConfig.model_validate(run.config),
+            summary=None if run.summary is None else RunSummary.model_validate(run.summary),
+            error=None if job.error is None else ErrorView.model_validate(job.error),
+            created_at=run.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+        )
+
+
+class JobEventView(WireModel):
+    """One entry of a job's log; `seq` counts from 1 within the job."""
+
+    seq: int
+    at: datetime
+    kind: str
+    data: dict[str, Any]  # Any: each event kind has its own JSON fields

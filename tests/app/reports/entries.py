@@ -1,0 +1,28 @@
+"""Report rows without a database."""
+
+import uuid
+from typing import Any
+
+from app.core.repositories.reports import ReportEntry
+
+PAIR_ID = uuid.UUID("01890000-0000-7000-8000-000000000001")
+IMAGE_ID = uuid.UUID("01890000-0000-7000-8000-000000000002")
+
+
+def make_entry(**changes: Any) -> ReportEntry:  # Any: the fields' own types
+    """A row about a red circle, with some fields changed."""
+    entry = ReportEntry(
+        pair_id=PAIR_ID,
+        pair_key="k1",
+        rank=1,
+        correspondence=0.25,
+        correspondence_label=0.5,
+        is_mismatch=True,
+        caption="a red circle",
+        image_id=IMAGE_ID,
+        source_id=None,
+        source_path="images/1.png",
+        row_number=1,
+        extra=None,
+    )
+    return entry._replace(**changes)

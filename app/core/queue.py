@@ -60,3 +60,7 @@ class WakeUps:
             log.warning("wake_up.not_sent", job_id=str(job_id), kind=kind.value, error=str(error))
             return False
         return True
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._celery.close()

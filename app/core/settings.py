@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     shard_bytes: int = Field(default=256 * MIB, gt=0)
     thumbnail_px: int = Field(default=256, gt=0)
 
+    allowed_hosts: tuple[str, ...] = Field(default=("*",), description="names a Host header may bear; * = every one")
     session_hours: float = Field(default=12, gt=0)
     max_json_bytes: int = Field(default=MIB, gt=0)
     max_query_image_bytes: int = Field(default=16 * MIB, gt=0)

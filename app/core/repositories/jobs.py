@@ -1,6 +1,7 @@
 """SQL of the job table: claim, heartbeat, finish, events. All times are the database's."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -186,6 +187,13 @@ def due_jobs(session: Session, *, resend_s: float, limit: int = 100) -> list[tup
         .execution_options(synchronize_session=False)
     )
     return [(job_id, JobKind(kind)) for job_id, kind in rows]
+
+
+def forget_sent(session: Session, job_ids: Sequence[uuid.UUID]) -> None:
+    """Make jobs due again at once: the wake-ups that `due_jobs` promised for them could not be sent."""
+    session.execute(
+        update(Job).where(Job.id.in_(job_ids)).values(sent_at=None).execution_options(synchronize_session=False)
+    )
 
 
 def _held(claim: Claim) -> Any:  # Any: SQLAlchemy's Update is generic in what later calls add

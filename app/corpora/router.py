@@ -1,0 +1,89 @@
+"""Corpora: make, fill, look at, delete."""
+
+import uuid
+
+from fastapi import APIRouter, Request
+
+from app.core.repositories import corpora
+from app.corpora import service
+from app.corpora.schemas import CorpusView, CreateCorpus, RejectionView, VersionView
+from app.corpora.uploading import ArchiveUpload
+from app.dependencies import (
+    AfterCommitDep,
+    Page,
+    ResourcesDep,
+    SessionDep,
+    StorageDep,
+    ValidCorpus,
+    WorkspaceId,
+)
+from app.idempotency import OnceDep
+from app.pagination import page_of, view_page
+from app.problems import problems
+from app.schemas import PagedView
+
+router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
+
+_ARCHIVE_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "the bytes of a zip, tar or tar.gz archive, whatever the Content-Type says",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post("", status_code=201)
+def create_corpus(body: CreateCorpus, workspace_id: WorkspaceId, session: SessionDep, once: OnceDep) -> CorpusView:
+    """Make an empty corpus; its archive comes with `PUT /v1/corpora/{id}/archive`."""
+
+    def create() -> CorpusView:
+        return service.view_corpus(session, service.create_corpus(session, workspace_id, name=body.name))
+
+    return once.answer(body, CorpusView, create)
+
+
+@router.get("")
+def list_corpora(workspace_id: WorkspaceId, page: Page, session: SessionDep) -> PagedView[CorpusView]:
+    """Corpora of the workspace, the newest first."""
+    rows = corpora.list_corpora(session, workspace_id, after=page.after(uuid.UUID), limit=page.limit + 1)
+    kept, next_cursor = page_of(rows, page, key=lambda corpus: corpus.id)
+    return PagedView(items=service.view_corpora(session, kept), next_cursor=next_cursor)
+
+
+@router.get("/{corpus_id}", responses=problems(404))
+def get_corpus(corpus: ValidCorpus, session: SessionDep) -> CorpusView:
+    """A corpus, its newest version and its import."""
+    return service.view_corpus(session, corpus)
+
+
+@router.delete("/{corpus_id}", status_code=204, responses=problems(404, 409))
+def delete_corpus(corpus: ValidCorpus, session: SessionDep, storage: StorageDep, after_commit: AfterCommitDep) -> None:
+    """Delete a corpus with its runs and reports; refused while an import or a run of it has not ended."""
+    service.delete_corpus(session, corpus, storage, after_commit)
+
+
+@router.put("/{corpus_id}/archive", status_code=202, responses=problems(404, 409, 415), openapi_extra=_ARCHIVE_BODY)
+async def put_archive(
+    corpus_id: uuid.UUID, request: Request, workspace_id: WorkspaceId, resources: ResourcesDep
+) -> CorpusView:
+    """Give a corpus its archive, once. Its import starts as soon as the last byte has come."""
+    upload = ArchiveUpload(resources, workspace_id, corpus_id)
+    return await upload.take(request.headers.get("content-length"), request.stream())
+
+
+@router.get("/{corpus_id}/versions", responses=problems(404))
+def list_versions(corpus: ValidCorpus, page: Page, session: SessionDep) -> PagedView[VersionView]:
+    """Versions of a corpus, the newest first."""
+    rows = corpora.list_versions(session, corpus.id, after=page.after(int), limit=page.limit + 1)
+    return view_page(rows, page, key=lambda version: version.number, view=VersionView.model_validate)
+
+
+@router.get("/{corpus_id}/rejections", responses=problems(404))
+def list_rejections(corpus: ValidCorpus, page: Page, session: SessionDep) -> PagedView[RejectionView]:
+    """What the import of the newest version did not accept, and why; empty before there is a version."""
+    version = corpora.latest_versions(session, [corpus.id]).get(corpus.id)
+    if version is None:
+        return PagedView(items=[], next_cursor=None)
+    rows = corpora.list_rejections(session, version.id, after=page.after(int), limit=page.limit + 1)
+    return view_page(rows, page, key=lambda rejection: rejection.id, view=RejectionView.model_validate)

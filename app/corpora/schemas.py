@@ -1,0 +1,79 @@
+"""Wire types of corpora."""
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from app.core.models import Corpus, CorpusState, CorpusVersion, Job
+from app.schemas import ErrorView, JobView, Name, RequestModel, WireModel
+
+
+class CreateCorpus(RequestModel):
+    """A corpus to make; its bytes come afterwards."""
+
+    name: Name
+
+
+class ArchiveView(WireModel):
+    """The archive that a corpus came in."""
+
+    bytes: int
+    sha256: str
+    kind: str
+
+
+class VersionView(WireModel):
+    """One immutable state of a corpus. n_read = n_accepted + n_rejected."""
+
+    id: uuid.UUID
+    number: int
+    n_read: int
+    n_accepted: int
+    n_rejected: int
+    n_images: int
+    n_captions: int
+    created_at: datetime
+
+
+class CorpusView(WireModel):
+    """A corpus and where its import stands."""
+
+    id: uuid.UUID
+    name: str
+    state: CorpusState
+    error: ErrorView | None
+    archive: ArchiveView | None
+    version: VersionView | None
+    job: JobView | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, corpus: Corpus, version: CorpusVersion | None, job: Job | None) -> Self:
+        """The view of a corpus with its newest version and its newest import job."""
+        return cls(
+            id=corpus.id,
+            name=corpus.name,
+            state=CorpusState(corpus.state),
+            error=None if corpus.error is None else ErrorView.model_validate(corpus.error),
+            archive=_archive_of(corpus),
+            version=None if version is None else VersionView.model_validate(version),
+            job=None if job is None else JobView.of(job),
+            created_at=corpus.created_at,
+            updated_at=corpus.updated_at,
+        )
+
+
+class RejectionView(WireModel):
+    """An input row that was not accepted, or an image that no row names."""
+
+    row_number: int | None
+    source_path: str | None
+    code: str
+    detail: str
+
+
+def _archive_of(corpus: Corpus) -> ArchiveView | None:
+    if corpus.archive_bytes is None or corpus.archive_sha256 is None or corpus.archive_kind is None:
+        return None
+    return ArchiveView(bytes=corpus.archive_bytes, sha256=corpus.archive_sha256.hex(), kind=corpus.archive_kind)

@@ -1,0 +1,91 @@
+"""The application: lifespan, middleware, routers, exception handlers."""
+
+import importlib.metadata
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.auth.router import router as auth_router
+from app.body_limits import BodyLimits
+from app.core.database import make_engine, make_session_factory
+from app.core.queue import WakeUps
+from app.core.settings import Settings, get_settings
+from app.core.storage import open_storage
+from app.core.sweeping import Sweeper
+from app.corpora.router import router as corpora_router
+from app.health.router import router as health_router
+from app.images.router import router as images_router
+from app.openapi import install_openapi, operation_id
+from app.problems import install_problem_handlers
+from app.reports.router import router as reports_router
+from app.request_context import RequestContext
+from app.resources import Resources
+from app.runs.events_router import router as events_router
+from app.runs.router import router as runs_router
+from app.search.router import router as search_router
+
+ROUTERS = (
+    health_router,
+    auth_router,
+    corpora_router,
+    runs_router,
+    events_router,
+    reports_router,
+    images_router,
+    search_router,
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the service. Nothing is opened before its lifespan starts.
+
+    Args:
+        settings: left out: read from the environment.
+    """
+    settings = settings or get_settings()
+    app = FastAPI(
+        title="Mispair",
+        summary="Finds the mismatched pairs in an image-caption corpus.",
+        version=importlib.metadata.version("mispair"),
+        lifespan=_lifespan_of(settings),
+        # The pages that FastAPI offers load their scripts from another host, which our security headers refuse.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    install_problem_handlers(app)
+    install_openapi(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimits, settings=settings)
+    app.add_middleware(RequestContext, allowed_hosts=settings.allowed_hosts)
+    return app
+
+
+def _lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            engine = make_engine(settings.database_url, application_name="mispair-api")
+            stack.callback(engine.dispose)
+            session_factory = make_session_factory(engine)
+            wake_ups = WakeUps(settings.broker_url)
+            stack.callback(wake_ups.close)
+            sweeper = Sweeper(session_factory, wake_ups, period_s=settings.sweep_s, resend_s=settings.lease_s)
+            stack.callback(sweeper.stop)
+            app.state.resources = Resources(
+                settings=settings,
+                engine=engine,
+                session_factory=session_factory,
+                storage=open_storage(settings.storage_url, settings.data / "objects"),
+                wake_ups=wake_ups,
+                sweeper=sweeper,
+                closing=await stack.enter_async_context(AsyncExitStack()),
+            )
+            sweeper.start()
+            yield
+
+    return lifespan

@@ -1,0 +1,171 @@
+"""Errors as `application/problem+json`, whatever raised them."""
+
+import http
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.core.errors import AppError, UnavailableError
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:mispair:problem:"
+_CODES = {
+    400: "bad_request",
+    404: "no_such_route",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_type",
+}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one part of a request."""
+
+    loc: list[str | int]
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error that its reader can act on (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] = []
+    request_id: str | None = None
+
+
+class ProblemResponse(Response):
+    """A problem as the answer to a request."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem.model_dump_json(), status_code=problem.status, headers=headers)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: OpenAPI JSON, FastAPI's type
+    """The `responses` of an operation that answers these statuses with a problem.
+
+    What every operation can answer (401, 422, 500, 503, and 403 and 413 where they apply) is added to the OpenAPI
+    document by `app.openapi`; name only what this operation adds.
+    """
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": http.HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted(statuses)
+    }
+
+
+def problem_response(
+    request_id: str | None,
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    title: str | None = None,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """Build the answer for an error."""
+    problem = Problem(
+        type=_TYPE_PREFIX + code,
+        title=title or http.HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        errors=list(errors),
+        request_id=request_id,
+    )
+    return ProblemResponse(problem, headers)
+
+
+def app_error_response(error: AppError, request_id: str | None) -> ProblemResponse:
+    """The answer for one of our own errors."""
+    return problem_response(
+        request_id,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        title=error.title,
+        headers=error.headers,
+    )
+
+
+def internal_error_response(request_id: str | None) -> ProblemResponse:
+    """The answer for a fault of ours. It tells nothing but the id under which the log has the rest."""
+    return app_error_response(
+        AppError(f"an unexpected error; the log has it under request id {request_id}"), request_id
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every kind of error as a problem. What none of these handles is caught by `RequestContext`."""
+    app.exception_handler(AppError)(_on_app_error)
+    app.exception_handler(RequestValidationError)(_on_validation_error)
+    app.exception_handler(HTTPException)(_on_http_error)
+    # The classes are named one by one because other database errors (a broken constraint) are faults of ours.
+    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
+        app.exception_handler(kind)(_on_database_away)
+
+
+async def _on_app_error(request: Request, error: AppError) -> Response:
+    if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request.refused", code=error.code, detail=error.detail)
+    return app_error_response(error, request_id_of(request))
+
+
+async def _on_validation_error(request: Request, error: RequestValidationError) -> Response:
+    errors = [FieldError(loc=list(e["loc"]), code=e["type"], detail=e["msg"]) for e in error.errors()]
+    first = errors[0]
+    where = ".".join(str(part) for part in first.loc)
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return problem_response(
+        request_id_of(request),
+        status=422,
+        code="invalid_payload",
+        title="Invalid payload",
+        detail=f"{where}: {first.detail}{more}",
+        errors=errors,
+    )
+
+
+async def _on_http_error(request: Request, error: HTTPException) -> Response:
+    detail = error.detail
+    if error.status_code in (404, 405):
+        detail = f"{request.method} {request.url.path}: {error.detail}"
+    return problem_response(
+        request_id_of(request),
+        status=error.status_code,
+        code=_CODES.get(error.status_code, "http_error"),
+        detail=detail,
+        headers=error.headers,
+    )
+
+
+async def _on_database_away(request: Request, error: Exception) -> Response:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    log.warning("database.away", error=str(cause))
+    return app_error_response(
+        UnavailableError("the database does not answer; try again", code="database_unavailable"),
+        request_id_of(request),
+    )
+
+
+def request_id_of(request: Request) -> str | None:
+    """The id that `RequestContext` gave this request."""
+    request_id: str | None = request.scope.get("state", {}).get("request_id")
+    return request_id

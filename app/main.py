@@ -14,7 +14,9 @@ from app.core.settings import Settings, get_settings
 from app.core.storage import open_storage
 from app.core.sweeping import Sweeper
 from app.corpora.router import router as corpora_router
+from app.health.probes import Probes
 from app.health.router import router as health_router
+from app.health.service import PROBE_TIMEOUT_S, make_readiness
 from app.images.router import router as images_router
 from app.openapi import install_openapi, operation_id
 from app.problems import install_problem_handlers
@@ -76,13 +78,17 @@ def _lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContext
             stack.callback(wake_ups.close)
             sweeper = Sweeper(session_factory, wake_ups, period_s=settings.sweep_s, resend_s=settings.lease_s)
             stack.callback(sweeper.stop)
+            storage = open_storage(settings.storage_url, settings.data / "objects")
+            readiness = make_readiness(Probes(settings, storage, timeout_s=PROBE_TIMEOUT_S))
+            stack.callback(readiness.close)
             app.state.resources = Resources(
                 settings=settings,
                 engine=engine,
                 session_factory=session_factory,
-                storage=open_storage(settings.storage_url, settings.data / "objects"),
+                storage=storage,
                 wake_ups=wake_ups,
                 sweeper=sweeper,
+                readiness=readiness,
                 closing=await stack.enter_async_context(AsyncExitStack()),
             )
             sweeper.start()

@@ -12,6 +12,7 @@ from app.core.queue import WakeUps
 from app.core.settings import Settings
 from app.core.storage import Storage
 from app.core.sweeping import Sweeper
+from app.health.service import Readiness
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Resources:
     storage: Storage
     wake_ups: WakeUps
     sweeper: Sweeper
+    readiness: Readiness
     closing: AsyncExitStack
 
 

@@ -347,11 +347,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("run_id", "pair_id", name=op.f("pk_report_rows")),
     )
+    op.create_index(op.f("ix_report_rows_pair_id"), "report_rows", ["pair_id"], unique=False)
     op.create_index("uq_report_rows_run_rank", "report_rows", ["run_id", "rank"], unique=True)
 
 
 def downgrade() -> None:
     op.drop_index("uq_report_rows_run_rank", table_name="report_rows")
+    op.drop_index(op.f("ix_report_rows_pair_id"), table_name="report_rows")
     op.drop_table("report_rows")
     op.drop_index(op.f("ix_pairs_image_id"), table_name="pairs")
     op.drop_table("pairs")

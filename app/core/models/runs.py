@@ -31,6 +31,7 @@ class ReportRow(WorkspaceMixin, Base):
     __tablename__ = "report_rows"
     __table_args__ = (
         Index("uq_report_rows_run_rank", "run_id", "rank", unique=True),
+        Index(None, "pair_id"),  # without it, deleting a corpus reads the whole table once a pair
         CheckConstraint("correspondence BETWEEN 0 AND 1", name="correspondence_in_range"),
         CheckConstraint("correspondence_label BETWEEN 0 AND 1", name="label_in_range"),
     )

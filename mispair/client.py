@@ -1,0 +1,288 @@
+"""The Python client of a Mispair server."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
+
+import httpx2
+
+from mispair.answers import (
+    Corpus,
+    CorpusVersion,
+    JobEvent,
+    Key,
+    Rejection,
+    ReportRow,
+    Run,
+    RunSummary,
+    SearchAnswer,
+    parse_answer,
+)
+from mispair.client_file import find_server
+from mispair.connection import Connection
+from mispair.errors import UnexpectedAnswerError
+from mispair.event_stream import follow_events
+from mispair.report_filter import ReportFilter
+from mispair.transfer import OnProgress, image_type, read_in_chunks, save_stream
+from mispair.waiting import wait_until_ended
+
+AnswerT = TypeVar("AnswerT")
+SubjectT = TypeVar("SubjectT", Corpus, Run)
+ReportFormat = Literal["csv", "jsonl", "parquet"]
+Returns = Literal["images", "captions"]
+Flagged = Literal["any", "only", "exclude"]
+
+_UPLOAD_TIMEOUT = httpx2.Timeout(600.0, connect=10.0)  # the server stores and hashes the last bytes before it answers
+_LARGEST_PAGE = 500
+_EVERYTHING = ReportFilter()
+
+
+class Client:
+    """Talks to one server over REST. Thread-safe; close it, or use it as a context manager.
+
+    Args:
+        url: such as `http://127.0.0.1:8000`; default MISPAIR_URL, then `client.toml` of the data folder.
+        key: `mispair_...`; default MISPAIR_KEY, then `client.toml`.
+        data: that data folder; default MISPAIR_DATA, then `mispair-data` in the working folder.
+        transport: replaces the network; for tests.
+
+    Raises:
+        ConfigurationError: no address or no key is known.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        data: Path | None = None,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        address = find_server(url=url, key=key, data=data)
+        self.url = address.url
+        self._connection = Connection(address, transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def create_corpus(self, name: str) -> Corpus:
+        """Create an empty corpus that waits for its archive."""
+        return self._create(Corpus, "/v1/corpora", {"name": name})
+
+    def corpus(self, corpus_id: str) -> Corpus:
+        """Fetch one corpus."""
+        return self._get(Corpus, _path("corpora", corpus_id))
+
+    def corpora(self) -> Iterator[Corpus]:
+        """Yield every corpus."""
+        return self._pages(Corpus, "/v1/corpora")
+
+    def delete_corpus(self, corpus_id: str) -> None:
+        """Delete a corpus with its runs; refused while a job of it is open."""
+        self._connection.request("DELETE", _path("corpora", corpus_id))
+
+    def versions(self, corpus_id: str) -> Iterator[CorpusVersion]:
+        """Yield the versions of a corpus."""
+        return self._pages(CorpusVersion, _path("corpora", corpus_id, "versions"))
+
+    def rejections(self, corpus_id: str) -> Iterator[Rejection]:
+        """Yield the input rows that the import did not accept."""
+        return self._pages(Rejection, _path("corpora", corpus_id, "rejections"), size=_LARGEST_PAGE)
+
+    def upload(self, corpus_id: str, archive: Path, on_progress: OnProgress | None = None) -> Corpus:
+        """Send a zip or tar archive from disk; never more than a chunk of it is in memory.
+
+        Args:
+            on_progress: called with (bytes sent, bytes in all) after each chunk.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        body = self._connection.request(
+            "PUT",
+            _path("corpora", corpus_id, "archive"),
+            content=read_in_chunks(archive, on_progress),
+            headers={"Content-Length": str(archive.stat().st_size), "Content-Type": "application/octet-stream"},
+            timeout=_UPLOAD_TIMEOUT,
+        )
+        return parse_answer(Corpus, body)
+
+    def start_run(self, corpus_id: str, config: Mapping[str, object] | None = None) -> Run:
+        """Start a cleaning of the newest version of a corpus; settings left out take the service's defaults."""
+        return self._create(Run, _path("corpora", corpus_id, "runs"), dict(config or {}))
+
+    def run(self, run_id: str) -> Run:
+        """Fetch one run."""
+        return self._get(Run, _path("runs", run_id))
+
+    def runs(self, corpus_id: str) -> Iterator[Run]:
+        """Yield the runs of a corpus."""
+        return self._pages(Run, _path("corpora", corpus_id, "runs"))
+
+    def cancel_run(self, run_id: str) -> Run:
+        """Ask a run to stop; it reads `cancelled` some seconds later."""
+        return parse_answer(Run, self._connection.request("POST", _path("runs", run_id, "cancel")))
+
+    def wait_for(
+        self,
+        subject: SubjectT,
+        on_update: Callable[[SubjectT], None] | None = None,
+        *,
+        stop: threading.Event | None = None,
+        patience_s: float = 120.0,
+    ) -> SubjectT:
+        """Wait until a corpus is imported or a run is done, and return its final state.
+
+        Args:
+            on_update: called with every new snapshot.
+            stop: ends the wait when set.
+            patience_s: how long the server may be away in between.
+
+        Raises:
+            JobFailedError: with the service's code and words.
+            StoppedWaitingError: `stop` was set.
+        """
+
+        get: Callable[[str], Any] = self.corpus if isinstance(subject, Corpus) else self.run  # Any: of subject's kind
+
+        def fetch() -> SubjectT:
+            newest: SubjectT = get(subject.id)
+            return newest
+
+        return wait_until_ended(fetch, on_update, stop=stop, patience_s=patience_s)
+
+    def events(self, subject: Corpus | Run, *, after: int = 0) -> Iterator[JobEvent]:
+        """Yield the events of an import or a run as they happen, each once, until it ends.
+
+        Args:
+            after: the last `seq` already known.
+        """
+        kind = "corpora" if isinstance(subject, Corpus) else "runs"
+        return follow_events(self._connection, _path(kind, subject.id, "events"), after=after)
+
+    def summary(self, run_id: str, *, threshold: float | None = None) -> RunSummary:
+        """Fetch a finished run's numbers, with the flags counted at `threshold`."""
+        return self._get(RunSummary, _path("runs", run_id, "summary"), {"threshold": threshold})
+
+    def report(self, run_id: str, rows: ReportFilter = _EVERYTHING, *, page_size: int = 100) -> Iterator[ReportRow]:
+        """Yield report rows, worst first; pages are fetched as they are needed."""
+        size = min(page_size, _LARGEST_PAGE)
+        return self._pages(ReportRow, _path("runs", run_id, "report"), rows.parameters(), size)
+
+    def report_row(self, run_id: str, pair_id: str) -> ReportRow:
+        """Fetch the finding on one pair."""
+        return self._get(ReportRow, _path("runs", run_id, "pairs", pair_id))
+
+    def download_report(
+        self,
+        run_id: str,
+        target: Path,
+        report_format: ReportFormat = "csv",
+        rows: ReportFilter = _EVERYTHING,
+        *,
+        raw: bool = False,
+    ) -> int:
+        """Save a report and return its bytes; `target` appears only once it is whole.
+
+        Args:
+            raw: CSV cells exactly as uploaded. Without it, cells that a spreadsheet would run as a formula are quoted.
+        """
+        parameters = {**rows.parameters(), "raw": 1 if raw else None}
+        with self._connection.stream(
+            "GET", _path("runs", run_id, f"report.{report_format}"), params=parameters
+        ) as response:
+            return save_stream(response.iter_bytes(), target)
+
+    def search(
+        self,
+        run_id: str,
+        *,
+        text: str | None = None,
+        image: Path | None = None,
+        image_id: str | None = None,
+        returns: Returns = "images",
+        k: int = 10,
+        min_correspondence: float | None = None,
+        flagged: Flagged = "any",
+        threshold: float | None = None,
+    ) -> SearchAnswer:
+        """Search the corpus of a finished run with its trained model.
+
+        Args:
+            text, image, image_id: the query; exactly one of them. `image` is a file on disk.
+            returns: what to find.
+            k: at most so many hits.
+            min_correspondence: only pairs at least as sure as this.
+            flagged: whether flagged pairs take part.
+            threshold: the flag's cut; default the run's.
+        """
+        if sum(query is not None for query in (text, image, image_id)) != 1:
+            raise ValueError("give exactly one of text, image and image_id")
+        path = _path("runs", run_id, "search")
+        plain = {"returns": returns, "k": k, "threshold": threshold}
+        filters = {"min_correspondence": min_correspondence, "flagged": flagged}
+        if image is not None:
+            content = image.read_bytes()
+            headers = {"Content-Type": image_type(image, content)}
+            answer = self._connection.request(
+                "POST", path, content=content, headers=headers, params={**plain, **filters}
+            )
+        else:
+            query = {"text": text} if text is not None else {"image_id": image_id}
+            body = {**query, **plain, "filters": filters}
+            answer = self._connection.request("POST", path, json={k: v for k, v in body.items() if v is not None})
+        return parse_answer(SearchAnswer, answer)
+
+    def create_key(self, name: str, expires_at: datetime | None = None) -> Key:
+        """Create a key; its secret text is in this answer only."""
+        body = {"name": name, **({"expires_at": expires_at.isoformat()} if expires_at else {})}
+        return self._create(Key, "/v1/keys", body)
+
+    def keys(self) -> Iterator[Key]:
+        """Yield every key, without its secret."""
+        return self._pages(Key, "/v1/keys")
+
+    def revoke_key(self, key_id: str) -> None:
+        """Revoke a key for good."""
+        self._connection.request("DELETE", _path("keys", key_id))
+
+    def _get(self, kind: type[AnswerT], path: str, parameters: Mapping[str, Any] | None = None) -> AnswerT:
+        return parse_answer(kind, self._connection.request("GET", path, params=dict(parameters or {})))
+
+    def _create(self, kind: type[AnswerT], path: str, body: Mapping[str, object]) -> AnswerT:
+        # With this header a request that a proxy or a person repeats does not create a second object.
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        return parse_answer(kind, self._connection.request("POST", path, json=body, headers=headers))
+
+    def _pages(
+        self, kind: type[AnswerT], path: str, parameters: Mapping[str, Any] | None = None, size: int = 100
+    ) -> Iterator[AnswerT]:
+        cursor: str | None = None
+        while True:
+            page = self._connection.request("GET", path, params={**(parameters or {}), "limit": size, "cursor": cursor})
+            if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+                raise UnexpectedAnswerError(f"GET {path} did not answer a page")
+            for item in page["items"]:
+                yield parse_answer(kind, item)
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+
+def _path(*parts: str) -> str:
+    """Ids come from users' fingers: a slash or a question mark in one must not reach another resource."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)

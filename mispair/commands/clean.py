@@ -1,0 +1,57 @@
+"""`mispair clean`: archive in, report out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mispair.commands.jobs import follow_import, follow_run, upload_archive
+from mispair.commands.options import (
+    ArchiveArgument,
+    ConfigOption,
+    DataOption,
+    NoTtyOption,
+    SetOption,
+    ThresholdOption,
+    UrlOption,
+    open_client,
+)
+from mispair.commands.report import FormatOption, RawOption, save_report
+from mispair.commands.run import describe_run
+from mispair.commands.run_settings import read_settings
+from mispair.commands.upload import corpus_name
+from mispair.progress import open_progress
+from mispair.report_filter import ReportFilter
+
+
+def clean(
+    archive: ArchiveArgument,
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", dir_okay=False, help="Save the report here.")
+    ],
+    file_format: FormatOption = None,
+    raw: RawOption = False,
+    threshold: ThresholdOption = None,
+    name: Annotated[str | None, typer.Option(help="Name of the corpus. Default: the file's.")] = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    data: DataOption = None,
+    url: UrlOption = None,
+    no_tty: NoTtyOption = False,
+) -> None:
+    """Upload a corpus, clean it and save the report, on a running server."""
+    if not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"the folder {output.absolute().parent} does not exist", param_hint="-o")
+    wanted = read_settings(config, settings)
+    progress = open_progress(no_tty=no_tty)
+    with open_client(data, url) as client:
+        corpus = upload_archive(client, progress, archive, name or corpus_name(archive))
+        progress.say(f"corpus {corpus.id}")
+        follow_import(client, progress, corpus)
+        run = client.start_run(corpus.id, wanted)
+        progress.say(f"run {run.id}")
+        finished = follow_run(client, progress, run)
+        n_bytes = save_report(client, run.id, output, file_format, ReportFilter(threshold=threshold), raw=raw)
+    typer.echo(describe_run(finished))
+    typer.echo(f"{output}: {n_bytes} bytes, run {run.id}")

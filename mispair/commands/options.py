@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mispair.client import Client
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Data folder of the server. Default: MISPAIR_DATA, else mispair-data."),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="Server address. Default: MISPAIR_URL, else client.toml in --data."),
+]
+NoTtyOption = Annotated[bool, typer.Option("--no-tty", help="Plain lines instead of bars and drawn tables.")]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Correspondence below it counts as a mismatch. Default: the run's."),
+]
+ArchiveArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PATH", exists=True, dir_okay=False, readable=True, help="A zip or tar of images with captions.csv."
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", exists=True, dir_okay=False, help="Run settings, JSON or TOML."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One run setting, such as seed=7; may be repeated."),
+]
+
+
+def open_client(data: Path | None, url: str | None) -> Client:
+    """The client of the server that these options name."""
+    return Client(url=url, data=data)

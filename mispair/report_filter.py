@@ -1,0 +1,30 @@
+"""Which rows of a report are wanted; the same for pages and downloads."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class ReportFilter:
+    """All rows by default; every member narrows.
+
+    Attributes:
+        threshold: correspondence below it counts as a mismatch; default the run's.
+        is_flagged: only flagged rows, or only the others.
+        min_correspondence, max_correspondence: a range within [0, 1].
+        image_id: only this image's pairs.
+        words: only captions with these words.
+    """
+
+    threshold: float | None = None
+    is_flagged: bool | None = None
+    min_correspondence: float | None = None
+    max_correspondence: float | None = None
+    image_id: str | None = None
+    words: str | None = None
+
+    def parameters(self) -> dict[str, str | float | None]:
+        """Query parameters, by their names on the wire."""
+        members = asdict(self)
+        flag = members.pop("is_flagged")
+        members["q"] = members.pop("words")
+        return {**members, "flag": None if flag is None else str(flag).lower()}

@@ -167,5 +167,8 @@ def _open(path: Path, providers: list[tuple[str, dict[str, str]]], threads: int)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A thread that waits by spinning takes the core that a busy one needs. Measured beside other work on two cores: 103
+    # images/s with spinning, 204 without, which is again what the processor time used is worth alone.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors only; its warnings speak about graph details
     return onnxruntime.InferenceSession(str(path), options, providers=providers)

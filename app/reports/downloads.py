@@ -57,7 +57,9 @@ def stream_report(
 
     The session is the generator's own because the request's is closed before the first byte is sent.
     """
-    with factory() as session:
-        batches = reports.stream_report(session, scope, wanted, batch_rows=_BATCH_ROWS)
-        with closing(encode(batches)) as pieces:
-            yield from pieces
+    with (
+        factory() as session,
+        closing(reports.stream_report(session, scope, wanted, batch_rows=_BATCH_ROWS)) as batches,
+        closing(encode(batches)) as pieces,
+    ):
+        yield from pieces

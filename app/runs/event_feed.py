@@ -145,11 +145,11 @@ class EventFeed:
         for subscriber in list(self._subscribers):
             subscriber.queue.put_nowait(_STOPPED)
         self._subscribers.clear()
-        if self._poller is not None:
-            self._poller.cancel()
+        poller, self._poller = self._poller, None
+        if poller is not None and poller.get_loop() is asyncio.get_running_loop():
+            poller.cancel()
             with suppress(asyncio.CancelledError):
-                await self._poller
-            self._poller = None
+                await poller
 
 
 def _has_ended(position: runs.JobPosition | None, after: int) -> bool:

@@ -140,10 +140,8 @@ def get_published_run(session: Session, workspace_id: uuid.UUID, run_id: uuid.UU
     found = get_run(session, workspace_id, run_id)
     run = found.run
     if run.summary is None or run.artefact_prefix is None:
-        raise WrongStateError(
-            f"run {run_id} is {found.job.state} and has no report yet: it appears when the run is done",
-            code="report_not_ready",
-        )
+        outlook = "and never will have one" if JobState(found.job.state).is_terminal else "yet: it appears at the end"
+        raise WrongStateError(f"run {run_id} is {found.job.state} and has no report {outlook}", code="report_not_ready")
     return _published(run, run.artefact_prefix, run.summary["encoder_fingerprint"])
 
 

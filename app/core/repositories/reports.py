@@ -5,7 +5,7 @@ threshold of 0.7, and the same pair would be flagged or not depending on who com
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -84,11 +84,11 @@ def report_page(
 
 def stream_report(
     session: Session, scope: ReportScope, wanted: ReportFilter, *, batch_rows: int
-) -> Iterator[list[ReportEntry]]:
-    """All rows, worst first, in batches from a server-side cursor; the session must live as long as the iterator."""
-    result = session.execute(_report(scope, wanted), execution_options={"yield_per": batch_rows})
-    for rows in result.partitions():
-        yield [ReportEntry._make(row) for row in rows]
+) -> Generator[list[ReportEntry], None, None]:
+    """All rows, worst first, in batches from a server-side cursor. Close the generator before its session."""
+    with session.execute(_report(scope, wanted), execution_options={"yield_per": batch_rows}) as result:
+        for rows in result.partitions():
+            yield [ReportEntry._make(row) for row in rows]
 
 
 def find_report_entry(

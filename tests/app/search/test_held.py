@@ -1,3 +1,4 @@
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
@@ -15,12 +16,12 @@ class TestHeld:
 
     def test_many_threads_load_a_value_once(self) -> None:
         held: Held[str, int] = Held(2)
-        n_loads: list[int] = []
+        numbers = itertools.count(1)
         gate = Barrier(8)
 
         def ask() -> int:
             gate.wait(5)
-            return held.get("a", lambda: n_loads.append(1) or len(n_loads))
+            return held.get("a", lambda: next(numbers))
 
         with ThreadPoolExecutor(8) as pool:
             answers = [future.result() for future in [pool.submit(ask) for _ in range(8)]]

@@ -45,6 +45,6 @@ class TestPairTable:
 
     def test_it_reads_what_a_run_publishes(self, tmp_path: Path) -> None:
         path = tmp_path / "pairs.npz"
-        np.savez(path, image_index=[0, 1], caption_index=[0, 0], correspondence=np.float32([0.25, 1]))
+        np.savez(path, image_index=[0, 1], caption_index=[0, 0], correspondence=np.array([0.25, 1], np.float32))
         table = PairTable.read(path)
         assert table.groups(Returns.CAPTIONS).members(0, None).tolist() == [0, 1]

@@ -1,0 +1,233 @@
+import csv
+import io
+import json
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
+
+from app.auth.service import KeyContext
+from app.core.models import JobState, Run
+from app.core.storage import Storage
+from app.pagination import encode_cursor
+from tests.app.runs.rows import StoredCorpus, add_published_run, add_run, end_job, store_corpus
+
+Committed = Callable[[], AbstractContextManager[Session]]
+
+CAPTIONS = [["A Red circle", "50% off_now"], ["a red square", "=1+1"], ["blue", "back\\slash"]]
+CORRESPONDENCE = [0.1, 0.9, 0.7, 0.2, 0.5, 0.3]  # by pair
+WORST_FIRST = ["key-0", "key-3", "key-5", "key-4", "key-2", "key-1"]
+READS = ("report", "report.csv", "report.jsonl", "report.parquet", "summary")
+
+
+@pytest.fixture
+def stored(committed: Committed, context: KeyContext, storage: Storage) -> StoredCorpus:
+    with committed() as session:
+        return store_corpus(session, context.workspace_id, storage, CAPTIONS)
+
+
+@pytest.fixture
+def run(committed: Committed, stored: StoredCorpus) -> Run:
+    with committed() as session:
+        return add_published_run(session, stored, CORRESPONDENCE)
+
+
+def _rows(client: TestClient, run: Run, **params: Any) -> list[dict[str, Any]]:
+    response = client.get(f"/v1/runs/{run.id}/report", params=params)
+    assert response.status_code == 200, response.text
+    rows: list[dict[str, Any]] = response.json()["items"]
+    return rows
+
+
+def _keys(client: TestClient, run: Run, **params: Any) -> list[str]:
+    return [row["pair_key"] for row in _rows(client, run, **params)]
+
+
+class TestListReport:
+    def test_the_worst_row_comes_first_and_is_whole(self, client: TestClient, run: Run, stored: StoredCorpus) -> None:
+        assert _rows(client, run)[1] == {
+            "pair_id": str(stored.pairs[3].id),
+            "pair_key": "key-3",
+            "rank": 2,
+            "correspondence": 0.2,
+            "correspondence_label": 0.2,
+            "is_mismatch": True,
+            "caption": "=1+1",
+            "image_id": str(stored.images[1].id),
+            "source_id": "user-3",
+            "source_path": "pictures/1.png",
+            "row_number": 4,
+            "extra": {"licence": "by"},
+        }
+
+    @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
+    def test_pages_of_any_size_give_every_row_once(self, client: TestClient, run: Run, limit: int) -> None:
+        keys: list[str] = []
+        cursor: str | None = None
+        while True:
+            params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+            page = client.get(f"/v1/runs/{run.id}/report", params=params).json()
+            keys += [row["pair_key"] for row in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert keys == WORST_FIRST
+
+    def test_the_flag_is_computed_on_read(self, client: TestClient, run: Run) -> None:
+        flags = {
+            threshold: [row["is_mismatch"] for row in _rows(client, run, threshold=threshold)].count(True)
+            for threshold in (0, 0.1, 0.2, 0.7, 0.71, 1)
+        }
+        # A row exactly on the threshold is not below it, though 0.7 as REAL is a little less than 0.7.
+        assert flags == {0: 0, 0.1: 0, 0.2: 1, 0.7: 4, 0.71: 5, 1: 6}
+
+    def test_the_runs_own_threshold_is_the_default(self, client: TestClient, run: Run) -> None:
+        assert [row["is_mismatch"] for row in _rows(client, run)] == [True, True, True, False, False, False]
+
+    @pytest.mark.parametrize(
+        ("params", "keys"),
+        [
+            ({"flag": "true"}, WORST_FIRST[:3]),
+            ({"flag": "false"}, WORST_FIRST[3:]),
+            ({"flag": "true", "threshold": 0.2}, WORST_FIRST[:1]),
+            ({"min_correspondence": 0.7}, ["key-2", "key-1"]),
+            ({"max_correspondence": 0.2}, ["key-0", "key-3"]),
+            ({"min_correspondence": 0.2, "max_correspondence": 0.5}, ["key-3", "key-5", "key-4"]),
+            ({"q": "RED"}, ["key-0", "key-2"]),
+            ({"q": " circle red "}, ["key-0"]),
+            ({"q": "%"}, ["key-1"]),
+            ({"q": "f_n"}, ["key-1"]),
+            ({"q": "k\\s"}, ["key-5"]),
+            ({"q": "green"}, []),
+            ({"q": ""}, WORST_FIRST),
+        ],
+    )
+    def test_a_filter_keeps_its_rows_in_order(
+        self, client: TestClient, run: Run, params: dict[str, Any], keys: list[str]
+    ) -> None:
+        assert _keys(client, run, **params) == keys
+
+    def test_an_images_pairs_can_be_asked_for(self, client: TestClient, run: Run, stored: StoredCorpus) -> None:
+        assert _keys(client, run, image_id=stored.images[2].id) == ["key-5", "key-4"]
+        assert _keys(client, run, image_id=uuid.uuid4()) == []
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("threshold", "nan"),
+            ("threshold", "1.5"),
+            ("min_correspondence", "inf"),
+            ("max_correspondence", "-0.1"),
+            ("image_id", "1"),
+            ("flag", "maybe"),
+            ("q", "a\0b"),
+            ("q", "a " * 21),
+            ("cursor", "bm8"),
+            ("limit", "501"),
+        ],
+    )
+    def test_a_filter_that_cannot_be_is_refused(self, client: TestClient, run: Run, name: str, value: str) -> None:
+        assert client.get(f"/v1/runs/{run.id}/report", params={name: value}).status_code == 422
+
+    def test_a_page_after_the_largest_rank_is_empty(self, client: TestClient, run: Run) -> None:
+        assert _rows(client, run, cursor=encode_cursor(2**63 - 1)) == []
+
+    def test_runs_of_one_corpus_keep_their_own_reports(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus, run: Run
+    ) -> None:
+        with committed() as session:
+            other = add_published_run(session, stored, CORRESPONDENCE[::-1])
+        assert _keys(client, other)[0] == "key-5"
+        assert _keys(client, run) == WORST_FIRST
+
+
+class TestBeforePublication:
+    @pytest.mark.parametrize("read", READS)
+    def test_a_queued_run_has_no_report_yet(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus, read: str
+    ) -> None:
+        with committed() as session:
+            queued = add_run(session, stored)
+        problem = client.get(f"/v1/runs/{queued.id}/{read}")
+        assert (problem.status_code, problem.json()["code"]) == (409, "report_not_ready")
+
+    def test_a_failed_run_will_never_have_one(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus
+    ) -> None:
+        with committed() as session:
+            failed = add_run(session, stored)
+            end_job(session, failed.job_id, JobState.FAILED)
+        assert "never will" in client.get(f"/v1/runs/{failed.id}/report").json()["detail"]
+
+
+class TestOtherWorkspace:
+    @pytest.mark.parametrize("read", READS)
+    def test_another_workspaces_report_is_unknown(self, other_client: TestClient, run: Run, read: str) -> None:
+        assert other_client.get(f"/v1/runs/{run.id}/{read}").status_code == 404
+
+    def test_another_workspaces_pair_is_unknown(self, other_client: TestClient, run: Run, stored: StoredCorpus) -> None:
+        assert other_client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[0].id}").status_code == 404
+
+
+class TestDownloads:
+    def test_csv_is_an_attachment_with_formulas_defused(self, client: TestClient, run: Run) -> None:
+        response = client.get(f"/v1/runs/{run.id}/report.csv")
+        rows = list(csv.DictReader(io.StringIO(response.text, newline="")))
+        assert response.headers["content-type"] == "text/csv; charset=utf-8"
+        assert f'filename="mispair-report-{run.id}.csv"' in response.headers["content-disposition"]
+        assert [row["pair_key"] for row in rows] == WORST_FIRST
+        assert (rows[1]["caption"], rows[1]["is_mismatch"], rows[1]["correspondence"]) == ("'=1+1", "true", "0.2")
+
+    def test_raw_csv_is_exact(self, client: TestClient, run: Run) -> None:
+        response = client.get(f"/v1/runs/{run.id}/report.csv", params={"raw": 1})
+        assert ",=1+1," in response.text
+
+    def test_jsonl_has_the_rows_of_the_list(self, client: TestClient, run: Run) -> None:
+        response = client.get(f"/v1/runs/{run.id}/report.jsonl")
+        assert response.headers["content-type"] == "application/x-ndjson"
+        assert [json.loads(line) for line in response.text.splitlines()] == _rows(client, run)
+
+    def test_parquet_has_the_rows_of_the_list(self, client: TestClient, run: Run) -> None:
+        response = client.get(f"/v1/runs/{run.id}/report.parquet")
+        rows = pq.read_table(io.BytesIO(response.content)).to_pylist()
+        assert [row["pair_key"] for row in rows] == WORST_FIRST
+        assert rows[0]["correspondence"] == pytest.approx(0.1)
+
+    @pytest.mark.parametrize("read", ["report.csv", "report.jsonl"])
+    def test_a_download_takes_the_filters_of_the_list(self, client: TestClient, run: Run, read: str) -> None:
+        text = client.get(f"/v1/runs/{run.id}/{read}", params={"flag": "true", "q": "red", "threshold": 0.8}).text
+        assert [key for key in WORST_FIRST if key in text] == ["key-0", "key-2"]
+
+
+class TestSummary:
+    def test_flags_are_counted_at_the_threshold_asked_for(self, client: TestClient, run: Run) -> None:
+        url = f"/v1/runs/{run.id}/summary"
+        own, other = client.get(url).json(), client.get(url, params={"threshold": 0.7}).json()
+        assert (own["threshold"], own["n_flagged"]) == (0.5, 3)
+        assert (other["threshold"], other["n_flagged"]) == (0.7, 4)
+        assert {**other, "threshold": 0.5, "n_flagged": 3} == own
+
+
+class TestGetPair:
+    def test_a_pair_comes_with_its_image_and_all_its_captions(
+        self, client: TestClient, run: Run, stored: StoredCorpus
+    ) -> None:
+        pair = client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[4].id}", params={"threshold": 0.6}).json()
+        assert (pair["pair_key"], pair["rank"], pair["is_mismatch"], pair["caption"]) == ("key-4", 4, True, "blue")
+        assert (pair["image"]["image_id"], pair["image"]["width_px"]) == (str(stored.images[2].id), 302)
+        assert [(found["pair_key"], found["is_mismatch"]) for found in pair["captions"]] == [
+            ("key-5", True),
+            ("key-4", True),
+        ]
+
+    def test_a_pair_of_another_corpus_is_unknown(
+        self, client: TestClient, committed: Committed, context: KeyContext, storage: Storage, run: Run
+    ) -> None:
+        with committed() as session:
+            other = store_corpus(session, context.workspace_id, storage, [["a cat"]])
+        assert client.get(f"/v1/runs/{run.id}/pairs/{other.pairs[0].id}").status_code == 404

@@ -52,3 +52,4 @@ class RejectionCode(StrEnum):
     TRUNCATED_IMAGE = "truncated_image"
     IMAGE_TOO_LARGE = "image_too_large"
     MEMBER_TOO_LARGE = "member_too_large"
+    DAMAGED_MEMBER = "damaged_member"

@@ -152,6 +152,20 @@ def release_job(session: Session, claim: Claim) -> None:
     session.execute(_held(claim).values(state=JobState.QUEUED, lease_until=None, sent_at=None))
 
 
+def interrupt_job(session: Session, claim: Claim, detail: str) -> None:
+    """Put a job back into the queue after its process died. Counts as an interruption, as a lost lease does."""
+    append_event(session, claim, "interrupted", {"detail": detail})
+    session.execute(
+        _held(claim).values(
+            # A cancelled job must still be claimed once more, by whoever writes its end.
+            state=JobState.QUEUED,
+            interruptions=Job.interruptions + 1,
+            lease_until=None,
+            sent_at=None,
+        )
+    )
+
+
 def request_cancel(session: Session, job_id: uuid.UUID) -> JobState:
     """Ask a job to stop; returns its state afterwards. A queued job ends at once, an ended one stays as it is."""
     job = session.execute(select(Job).where(Job.id == job_id).with_for_update()).scalar_one()
@@ -194,6 +208,11 @@ def forget_sent(session: Session, job_ids: Sequence[uuid.UUID]) -> None:
     session.execute(
         update(Job).where(Job.id.in_(job_ids)).values(sent_at=None).execution_options(synchronize_session=False)
     )
+
+
+def job_metrics(session: Session, job_id: uuid.UUID) -> dict[str, Any] | None:  # Any: JSON
+    """The latest numbers that a phase of the job told."""
+    return session.execute(select(Job.metrics).where(Job.id == job_id)).scalar_one_or_none()
 
 
 def _held(claim: Claim) -> Any:  # Any: SQLAlchemy's Update is generic in what later calls add

@@ -1,0 +1,89 @@
+"""SQL of a run's inputs: where images lie, distinct captions, who is paired with whom; and the feature store's rows."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.core.models import FeatureSet, Image, Pair, new_id
+from app.core.repositories.jobs import Claim
+
+_ROWS_A_FETCH = 10_000
+
+
+@dataclass(frozen=True)
+class StoredFeatures:
+    """Vectors of a corpus version in storage."""
+
+    fingerprint: str
+    storage_prefix: str
+    image_dim: int
+    caption_dim: int
+    joint_dim: int | None
+
+
+def image_places(session: Session, version_id: uuid.UUID) -> Iterator[tuple[str, int, int]]:
+    """(shard key, offset, bytes) of each distinct image, by ordinal."""
+    statement = (
+        select(Image.shard_key, Image.shard_offset, Image.n_bytes)
+        .where(Image.corpus_version_id == version_id)
+        .order_by(Image.ordinal)
+    )
+    for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
+        yield row.shard_key, row.shard_offset, row.n_bytes
+
+
+def distinct_captions(session: Session, version_id: uuid.UUID) -> Iterator[str]:
+    """The first wording of each distinct normalised caption, by caption ordinal."""
+    statement = (
+        select(Pair.caption_ordinal, Pair.caption)
+        .where(Pair.corpus_version_id == version_id)
+        .distinct(Pair.caption_ordinal)
+        .order_by(Pair.caption_ordinal, Pair.ordinal)
+    )
+    for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
+        yield row.caption
+
+
+def pair_links(session: Session, version_id: uuid.UUID) -> Iterator[tuple[uuid.UUID, int, int]]:
+    """(pair id, image ordinal, caption ordinal) of each pair, by ordinal."""
+    statement = (
+        select(Pair.id, Image.ordinal, Pair.caption_ordinal)
+        .join(Image, Image.id == Pair.image_id)
+        .where(Pair.corpus_version_id == version_id)
+        .order_by(Pair.ordinal)
+    )
+    for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
+        yield row.id, row.ordinal, row.caption_ordinal
+
+
+def stored_features(session: Session, version_id: uuid.UUID) -> dict[str, StoredFeatures]:
+    """Features of a version, by the fingerprint of their encoder."""
+    rows = session.execute(select(FeatureSet).where(FeatureSet.corpus_version_id == version_id)).scalars()
+    return {
+        row.encoder_fingerprint: StoredFeatures(
+            row.encoder_fingerprint, row.storage_prefix, row.image_dim, row.caption_dim, row.joint_dim
+        )
+        for row in rows
+    }
+
+
+def add_features(session: Session, claim: Claim, version_id: uuid.UUID, features: StoredFeatures) -> None:
+    """Name stored features. When another run was first, its features stay and these are left unnamed."""
+    session.execute(
+        insert(FeatureSet)
+        .values(
+            id=new_id(),
+            workspace_id=claim.workspace_id,
+            corpus_version_id=version_id,
+            encoder_fingerprint=features.fingerprint,
+            storage_prefix=features.storage_prefix,
+            image_dim=features.image_dim,
+            caption_dim=features.caption_dim,
+            joint_dim=features.joint_dim,
+        )
+        .on_conflict_do_nothing()
+    )

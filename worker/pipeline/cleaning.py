@@ -1,0 +1,67 @@
+"""A run from its frozen configuration to its published report."""
+
+import uuid
+
+from app.core.database import session_scope
+from app.core.errors import JobFailedError
+from app.core.models import CorpusVersion, Run, RunPhase
+from app.core.repositories.publishing import find_run
+from app.core.run_config import RunConfig
+from worker.execution import JobHandle
+from worker.pipeline.checkpoints import delete_checkpoints
+from worker.pipeline.devices import choose_device
+from worker.pipeline.features import ensure_features
+from worker.pipeline.pair_list import PairList
+from worker.pipeline.progress import RunClock
+from worker.pipeline.reporting import publish, summarise, write_report
+from worker.pipeline.training import train_run
+from worker.pipeline.workspace import RunWork, working_folder
+
+
+def clean_corpus(handle: JobHandle) -> None:
+    """Do a claimed run: features, train, report, index, publication.
+
+    Raises:
+        JobFailedError: the run cannot succeed.
+        StageInterruptedError: a stage's process died.
+        JobCancelledError, LeaseLostError, WorkerStoppingError: the run must not go on here.
+    """
+    run, version = _load(handle)
+    config = RunConfig.model_validate(run.config)
+    device = choose_device(handle.context.settings.device)
+    with working_folder(handle) as folder:
+        work = RunWork(handle, config, version, folder, RunClock(), device)
+        features = ensure_features(work)
+        pairs = _read_pairs(handle, version.id)
+        trained = train_run(work, features, pairs)
+        report = write_report(work, pairs, trained.folder)
+        work.begin(RunPhase.INDEX)
+        work.run("index", {"out": str(folder)}, lambda _message: None)
+        work.clock.end()
+        summary = {
+            **summarise(report, config.threshold),
+            "n_images": version.n_images,
+            "n_captions": version.n_captions,
+            "encoder": config.encoder or handle.context.settings.default_encoder,
+            "encoder_fingerprint": features.fingerprint,
+            "round_epochs": list(trained.round_epochs),
+            "r_sum": trained.r_sum,
+            "seconds_by_phase": work.clock.seconds_by_phase,
+            "device": device,
+            "n_threads": handle.context.n_threads,
+        }
+        publish(work, report, summary)
+        delete_checkpoints(work)
+
+
+def _load(handle: JobHandle) -> tuple[Run, CorpusVersion]:
+    with session_scope(handle.context.session_factory) as session:
+        found = find_run(session, handle.claim)
+    if found is None:
+        raise JobFailedError(f"run {handle.claim.subject_id} does not exist any more", code="run_gone")
+    return found
+
+
+def _read_pairs(handle: JobHandle, version_id: uuid.UUID) -> PairList:
+    with session_scope(handle.context.session_factory) as session:
+        return PairList.read(session, version_id)

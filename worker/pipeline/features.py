@@ -1,0 +1,98 @@
+"""Phase `features`: vectors of the corpus version, made once for each encoder and kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.core.database import session_scope
+from app.core.models import RunPhase
+from app.core.repositories.features import (
+    StoredFeatures,
+    add_features,
+    distinct_captions,
+    image_places,
+    stored_features,
+)
+from app.core.repositories.jobs import record_progress
+from worker.pipeline.workspace import RunWork
+from worker.supervisor import Message
+
+_FILES = ("images.npy", "captions.npy")
+
+
+def ensure_features(work: RunWork) -> StoredFeatures:
+    """The features of the run's corpus version under its encoder; encodes what is not stored yet.
+
+    Raises:
+        JobFailedError: the encoder cannot be used.
+        StageInterruptedError: its process died.
+    """
+    work.begin(RunPhase.FEATURES)
+    settings = work.handle.context.settings
+    with session_scope(work.handle.context.session_factory) as session:
+        known = stored_features(session, work.version.id)
+        _write_inputs(work, session)
+
+    def on_message(message: Message) -> None:
+        work.tell(RunPhase.FEATURES, message["done"] / message["total"])
+
+    result = work.run(
+        "features",
+        {
+            "encoder": work.config.encoder or settings.default_encoder,
+            "encoders": settings.encoders,
+            "cache": str(settings.data.resolve() / "cache"),
+            "storage_url": settings.storage_url,
+            "objects": str(settings.data.resolve() / "objects"),
+            "images": str(work.folder / "image_places.npz"),
+            "captions": str(work.folder / "captions.jsonl"),
+            "known": sorted(known),
+            "out": str(work.folder),
+        },
+        on_message,
+    )
+    if result["is_known"]:
+        work.handle.event("features", {"is_reused": True, "fingerprint": result["fingerprint"]})
+        return known[result["fingerprint"]]
+    return _store(work, result)
+
+
+def fetch_features(work: RunWork, features: StoredFeatures) -> tuple[Path, Path]:
+    """Local files with the image vectors and the caption vectors."""
+    storage = work.handle.context.storage
+    images, captions = (storage.local_path(f"{features.storage_prefix}/{name}") for name in _FILES)
+    return images, captions
+
+
+def _write_inputs(work: RunWork, session: Session) -> None:
+    places = list(image_places(session, work.version.id))
+    shard_keys = sorted({key for key, _, _ in places})
+    number = {key: index for index, key in enumerate(shard_keys)}
+    np.savez(
+        work.folder / "image_places.npz",
+        shard_keys=np.array(shard_keys, dtype=np.str_),
+        shard=np.array([number[key] for key, _, _ in places], dtype=np.int64),
+        offset=np.array([offset for _, offset, _ in places], dtype=np.int64),
+        n_bytes=np.array([n_bytes for _, _, n_bytes in places], dtype=np.int64),
+    )
+    with (work.folder / "captions.jsonl").open("w", encoding="utf-8") as file:
+        for caption in distinct_captions(session, work.version.id):
+            file.write(json.dumps(caption) + "\n")
+
+
+def _store(work: RunWork, result: Message) -> StoredFeatures:
+    claim, context = work.handle.claim, work.handle.context
+    prefix = f"features/{work.version.id}/{result['fingerprint']}/{claim.fence}"
+    for name in _FILES:
+        context.storage.put_file(f"{prefix}/{name}", work.folder / name)
+    features = StoredFeatures(
+        result["fingerprint"], prefix, result["image_dim"], result["caption_dim"], result["joint_dim"]
+    )
+    with session_scope(context.session_factory) as session:
+        # Recording progress checks the fence in the same transaction.
+        record_progress(session, claim, phase=RunPhase.FEATURES.value, progress=work.clock.progress(1.0))
+        add_features(session, claim, work.version.id, features)
+    work.handle.event("features", {"is_reused": False, "fingerprint": features.fingerprint})
+    return features

@@ -1,0 +1,125 @@
+"""Checks the images that rows name, and keeps each distinct content once."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from app.core.models import RejectionCode, new_id
+from app.core.repositories.importing import ImageRecord
+from worker.pipeline.importing.archive import Archive, DamagedMemberError, Member
+from worker.pipeline.importing.image_check import CheckedImage, ImageFaultError, check_image
+from worker.pipeline.importing.limits import ImportLimits
+from worker.pipeline.importing.printable_text import printable
+from worker.pipeline.importing.rows import RowFault
+from worker.pipeline.importing.shards import ShardWriter
+
+_AHEAD_A_THREAD = 2
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """What became of the members.
+
+    Attributes:
+        images: distinct contents, by ordinal.
+        ordinals: member name = ordinal of its content.
+        faults: member name = why it cannot be used.
+    """
+
+    images: list[ImageRecord]
+    ordinals: dict[str, int]
+    faults: dict[str, RowFault]
+
+
+def store_images(
+    archive: Archive,
+    members: Iterable[Member],
+    shards: ShardWriter,
+    limits: ImportLimits,
+    *,
+    threads: int,
+    on_image: Callable[[int], None],
+) -> StoredImages:
+    """Read, check and store images, in the order given, which also numbers them.
+
+    Args:
+        archive: where they lie.
+        members: each once.
+        shards: where their bytes go.
+        limits: of the import.
+        threads: how many read and decode at once. A few images more than that are held in memory.
+        on_image: called with the number of members done, after each; it may raise to stop the import.
+    """
+    stored = StoredImages([], {}, {})
+    ordinal_of: dict[bytes, int] = {}
+    for n_done, (member, outcome) in enumerate(_outcomes(archive, members, limits, threads), start=1):
+        if isinstance(outcome, RowFault):
+            stored.faults[member.name] = outcome
+        else:
+            ordinal = ordinal_of.get(outcome.sha256)
+            if ordinal is None:
+                ordinal = ordinal_of[outcome.sha256] = len(stored.images)
+                stored.images.append(_record(member, outcome, shards))
+            stored.ordinals[member.name] = ordinal
+        on_image(n_done)
+    return stored
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadImage:
+    data: bytes
+    sha256: bytes
+    facts: CheckedImage
+
+
+def _outcomes(
+    archive: Archive, members: Iterable[Member], limits: ImportLimits, threads: int
+) -> Iterator[tuple[Member, _ReadImage | RowFault]]:
+    """Each member with what reading it gave, in order, while later ones are read ahead."""
+    pending: deque[tuple[Member, Future[_ReadImage | RowFault]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="image") as pool:
+        try:
+            for member in members:
+                pending.append((member, pool.submit(_read, archive, member, limits)))
+                if len(pending) > threads * _AHEAD_A_THREAD:
+                    done, future = pending.popleft()
+                    yield done, future.result()
+            while pending:
+                done, future = pending.popleft()
+                yield done, future.result()
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def _read(archive: Archive, member: Member, limits: ImportLimits) -> _ReadImage | RowFault:
+    if member.n_bytes > limits.max_member_bytes:
+        return RowFault(
+            RejectionCode.MEMBER_TOO_LARGE,
+            f"the file has {member.n_bytes} bytes, at most {limits.max_member_bytes} are allowed",
+        )
+    try:
+        data = archive.read(member)
+        return _ReadImage(data, hashlib.sha256(data).digest(), check_image(data, max_pixels=limits.max_image_pixels))
+    except DamagedMemberError as error:
+        return RowFault(RejectionCode.DAMAGED_MEMBER, f"the file cannot be used: {printable(str(error))}")
+    except ImageFaultError as error:
+        return error.fault
+
+
+def _record(member: Member, image: _ReadImage, shards: ShardWriter) -> ImageRecord:
+    place = shards.append(image.data)
+    return ImageRecord(
+        id=new_id(),
+        sha256=image.sha256,
+        shard_key=place.key,
+        shard_offset=place.offset,
+        n_bytes=len(image.data),
+        width_px=image.facts.width_px,
+        height_px=image.facts.height_px,
+        media_type=image.facts.media_type,
+        n_frames=image.facts.n_frames,
+        source_path=printable(member.name),
+    )

@@ -1,0 +1,72 @@
+"""The import of one archive, from its bytes to the rows of a version."""
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from app.core.repositories.importing import ImportedVersion
+from app.core.storage import Storage
+from worker.pipeline.importing.assembling import assemble_version, join_rows
+from worker.pipeline.importing.image_store import store_images
+from worker.pipeline.importing.joining import ImageFinder
+from worker.pipeline.importing.limits import ImportLimits
+from worker.pipeline.importing.manifest import read_manifest
+from worker.pipeline.importing.manifest_choice import choose_manifest
+from worker.pipeline.importing.opening import open_archive
+from worker.pipeline.importing.shards import ShardWriter
+from worker.pipeline.importing.unnamed_members import split_unnamed
+
+_IMAGES_SHARE = 0.95  # of the work, the rest is reading the manifest
+_MANIFEST_SHARE = 0.04
+
+
+def shard_prefix(version_id: uuid.UUID) -> str:
+    """Under which the image bytes of a version lie."""
+    return f"versions/{version_id}/shards"
+
+
+def import_archive(
+    archive_path: Path,
+    storage: Storage,
+    version_id: uuid.UUID,
+    limits: ImportLimits,
+    *,
+    scratch: Path,
+    threads: int,
+    on_progress: Callable[[float], None],
+) -> ImportedVersion:
+    """Read an archive once, store its distinct images, and say what becomes of every row.
+
+    Writes nothing but shards under `shard_prefix(version_id)`; whoever calls deletes them when it raises.
+
+    Args:
+        archive_path: zip, tar or tar.gz.
+        storage: where image bytes go.
+        version_id: of the version to be.
+        limits: see `ImportLimits`.
+        scratch: folder for temporary files.
+        threads: how many read and decode images at once.
+        on_progress: called often with the done share in [0, 1]; it may raise to stop the import.
+
+    Raises:
+        ArchiveRefusedError: the archive as a whole cannot be used.
+    """
+    with open_archive(archive_path, limits, scratch) as archive:
+        on_progress(0.0)
+        chosen = choose_manifest(archive.members, limits)
+        manifest = read_manifest(archive, chosen, limits, lambda: on_progress(0.0))
+        joined = join_rows(manifest.rows, ImageFinder(archive.members, chosen.name))
+        unnamed, n_others = split_unnamed(
+            archive, archive.members, joined.named | {chosen.name}, lambda: on_progress(_MANIFEST_SHARE)
+        )
+        n_wanted = max(1, len(joined.wanted))
+        with ShardWriter(storage, shard_prefix(version_id), shard_bytes=limits.shard_bytes) as shards:
+            stored = store_images(
+                archive,
+                [archive.members[name] for name in joined.wanted],
+                shards,
+                limits,
+                threads=threads,
+                on_image=lambda n_done: on_progress(_MANIFEST_SHARE + _IMAGES_SHARE * n_done / n_wanted),
+            )
+    return assemble_version(version_id, manifest, joined, stored, unnamed_images=unnamed, n_other_members=n_others)

@@ -1,0 +1,47 @@
+"""How much an archive may hold."""
+
+from dataclasses import dataclass
+
+from app.core.settings import Settings
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ImportLimits:
+    """Limits of one import; sizes in bytes.
+
+    Attributes:
+        max_unpacked_ratio: unpacked bytes per archive byte beyond which an archive counts as a bomb.
+        min_unpacked_bytes: unpacked bytes that any archive may reach, however small it is.
+        max_rows: rows of the manifest; each is held in memory until the end of the import.
+    """
+
+    max_archive_bytes: int
+    max_archive_members: int
+    max_member_bytes: int
+    max_manifest_bytes: int
+    max_image_pixels: int
+    max_caption_chars: int
+    shard_bytes: int
+    max_unpacked_ratio: int = 100
+    min_unpacked_bytes: int = 64 * _MIB
+    max_rows: int = 2_000_000
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "ImportLimits":
+        """The operator's limits."""
+        return cls(
+            max_archive_bytes=settings.max_archive_bytes,
+            max_archive_members=settings.max_archive_members,
+            max_member_bytes=settings.max_member_bytes,
+            max_manifest_bytes=settings.max_manifest_bytes,
+            max_image_pixels=settings.max_image_pixels,
+            max_caption_chars=settings.max_caption_chars,
+            shard_bytes=settings.shard_bytes,
+        )
+
+    def max_unpacked_bytes(self, archive_bytes: int) -> int:
+        """Bytes that an archive of this size may unpack to."""
+        allowed = max(self.max_unpacked_ratio * archive_bytes, self.min_unpacked_bytes)
+        return min(allowed, self.max_archive_bytes)

@@ -1,0 +1,38 @@
+"""From an uploaded file to an archive, by its first bytes and never by its name."""
+
+from pathlib import Path
+
+from worker.pipeline.importing.limits import ImportLimits
+from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
+from worker.pipeline.importing.tar_archive import TarArchive
+from worker.pipeline.importing.zip_archive import ZipArchive
+
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP_START = b"\x1f\x8b"
+_TAR_MAGIC = slice(257, 262)
+
+
+def open_archive(path: Path, limits: ImportLimits, scratch: Path) -> ZipArchive | TarArchive:
+    """Open an archive and check its member list. Use the result as a context manager.
+
+    Args:
+        path: the uploaded file.
+        limits: of the import.
+        scratch: folder for temporary files.
+
+    Raises:
+        ArchiveRefusedError: the archive as a whole cannot be used.
+    """
+    with path.open("rb") as file:
+        start = file.read(_TAR_MAGIC.stop)
+    if start.startswith(_ZIP_STARTS):
+        return ZipArchive(path, limits)
+    if start.startswith(_GZIP_START):
+        return TarArchive(path, limits, is_gzipped=True, scratch=scratch)
+    # Archives from before POSIX have no magic; their header's checksum decides.
+    if start[_TAR_MAGIC] == b"ustar" or len(start) == _TAR_MAGIC.stop:
+        return TarArchive(path, limits, is_gzipped=False, scratch=scratch)
+    raise ArchiveRefusedError(
+        RefusalCode.UNREADABLE_ARCHIVE,
+        f"the archive starts with {start[:4].hex(' ') or 'nothing'}, expected a zip, tar or tar.gz file",
+    )

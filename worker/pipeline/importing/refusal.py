@@ -1,0 +1,33 @@
+"""Why an archive is refused as a whole."""
+
+from enum import StrEnum
+
+from app.core.errors import JobFailedError
+
+
+class RefusalCode(StrEnum):
+    """What makes a whole archive unusable, as `corpus.error.code` tells it."""
+
+    UNREADABLE_ARCHIVE = "unreadable_archive"
+    TRUNCATED_ARCHIVE = "truncated_archive"
+    ENCRYPTED_MEMBER = "encrypted_member"
+    UNSAFE_PATH = "unsafe_path"
+    LINK_MEMBER = "link_member"
+    SPECIAL_MEMBER = "special_member"
+    DUPLICATE_MEMBER = "duplicate_member"
+    TOO_MANY_MEMBERS = "too_many_members"
+    ARCHIVE_BOMB = "archive_bomb"
+    NO_MANIFEST = "no_manifest"
+    AMBIGUOUS_MANIFEST = "ambiguous_manifest"
+    MANIFEST_TOO_LARGE = "manifest_too_large"
+    TOO_MANY_ROWS = "too_many_rows"
+    NO_CAPTION_COLUMN = "no_caption_column"
+    NO_IMAGE_COLUMN = "no_image_column"
+    NOT_UTF8 = "not_utf8"
+
+
+class ArchiveRefusedError(JobFailedError):
+    """The archive cannot become a corpus version, however often it is tried. Nothing of it is kept."""
+
+    def __init__(self, code: RefusalCode, detail: str) -> None:
+        super().__init__(detail, code=code.value)

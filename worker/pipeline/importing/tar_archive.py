@@ -1,0 +1,172 @@
+"""Tar archives, plain or gzipped. The member list is read once; bytes are then read by their place."""
+
+import io
+import os
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, cast
+
+from typing_extensions import Buffer
+
+from worker.pipeline.importing.archive import DamagedMemberError, Member, MemberIndex, refuse_link, refuse_special
+from worker.pipeline.importing.limits import ImportLimits
+from worker.pipeline.importing.produced_bytes import ProducedBytes
+from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
+from worker.pipeline.importing.unpacking import unpack_gzip
+
+_BLOCK = 512
+_MAX_HEADER_BYTES = 1024 * 1024  # a path or extended header; `tarfile` would hold whatever a header declares
+_FAULTS = (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError, OSError)
+
+
+class TarArchive:
+    """A tar archive whose member list has been checked. Use as a context manager.
+
+    Args:
+        path: the archive.
+        limits: of the import.
+        is_gzipped: whether it must be unpacked first. That goes to an unnamed temporary file, which ends with the
+            process, so that members can be read in any order.
+        scratch: folder of that temporary file.
+    """
+
+    def __init__(self, path: Path, limits: ImportLimits, *, is_gzipped: bool, scratch: Path) -> None:
+        self._produced = ProducedBytes(limits.max_unpacked_bytes(path.stat().st_size))
+        self._file = unpack_gzip(path, self._produced, scratch) if is_gzipped else path.open("rb")
+        try:
+            self._n_bytes = self._file.seek(0, io.SEEK_END)
+            self._file.seek(0)
+            self._index = _index(self._file, self._n_bytes, limits)
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """Regular files by canonical name."""
+        return self._index.members
+
+    def read(self, member: Member, n_bytes: int | None = None) -> bytes:
+        """A member's bytes, or the first of them."""
+        wanted = member.n_bytes if n_bytes is None else min(n_bytes, member.n_bytes)
+        data = os.pread(self._file.fileno(), wanted, member.place)
+        if len(data) != wanted:
+            raise DamagedMemberError(f"it has {len(data)} bytes in the archive, which declares {member.n_bytes}")
+        return data
+
+    def open(self, member: Member) -> io.RawIOBase:
+        """A stream over a member."""
+        return _FilePart(self._file.fileno(), member.place, member.n_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+class _FilePart(io.RawIOBase):
+    """Part of a file as a stream of its own."""
+
+    def __init__(self, descriptor: int, start: int, n_bytes: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._at = start
+        self._end = start + n_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        data = os.pread(self._descriptor, min(len(view), self._end - self._at), self._at)
+        self._at += len(data)
+        view[: len(data)] = data
+        return len(data)
+
+
+class _WatchedFile(io.RawIOBase):
+    """What `tarfile` reads headers from: bounds each read and remembers the last one.
+
+    `tarfile` takes a damaged header in the middle for the end of the archive. Only the bytes that it read last tell the
+    two apart.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self.last_read = b""
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        if not 0 <= n_bytes <= _MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header declares {n_bytes} bytes, at most {_MAX_HEADER_BYTES} are allowed")
+        self.last_read = self._file.read(n_bytes)
+        return self.last_read
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _index(file: IO[bytes], n_bytes: int, limits: ImportLimits) -> MemberIndex:
+    watched = _WatchedFile(file)
+    index = MemberIndex(limits)
+    try:
+        with tarfile.open(fileobj=cast("IO[bytes]", watched), mode="r:") as tar:
+            while (info := tar.next()) is not None:
+                _add(index, info, n_bytes)
+                tar.members.clear()  # type: ignore[attr-defined]  # typeshed omits it; it would keep every header
+    except _FAULTS as error:
+        raise ArchiveRefusedError(*_fault(error, file, n_bytes)) from error
+    _check_end(watched.last_read, file)
+    return index
+
+
+def _add(index: MemberIndex, info: tarfile.TarInfo, n_bytes: int) -> None:
+    index.count()
+    if info.islnk() or info.issym():
+        raise refuse_link(info.name)
+    if info.isdir():
+        index.check_name(info.name)
+        return
+    if not info.isreg() or info.issparse():
+        raise refuse_special(info.name)
+    if info.size < 0:
+        raise tarfile.ReadError(f"a header declares {info.size} bytes")
+    if info.offset_data + info.size > n_bytes:
+        raise _truncated(n_bytes)
+    index.add(info.name, info.size, info.offset_data)
+
+
+def _fault(error: BaseException, file: IO[bytes], n_bytes: int) -> tuple[RefusalCode, str]:
+    if n_bytes and file.tell() >= n_bytes:
+        return RefusalCode.TRUNCATED_ARCHIVE, _truncated(n_bytes).detail
+    return RefusalCode.UNREADABLE_ARCHIVE, f"the tar archive cannot be read: {error}"
+
+
+def _check_end(last_block: bytes, file: IO[bytes]) -> None:
+    """The last header that was read must be the block of zeros that ends a tar, with nothing but padding behind it."""
+    if len(last_block) < _BLOCK:
+        raise _truncated(file.tell())
+    if any(last_block):
+        raise ArchiveRefusedError(
+            RefusalCode.UNREADABLE_ARCHIVE, f"the tar archive has a damaged header before byte {file.tell()}"
+        )
+    while chunk := file.read(_MAX_HEADER_BYTES):
+        if any(chunk):
+            raise ArchiveRefusedError(
+                RefusalCode.UNREADABLE_ARCHIVE, "the tar archive goes on behind its end, expected one archive"
+            )
+
+
+def _truncated(n_bytes: int) -> ArchiveRefusedError:
+    return ArchiveRefusedError(
+        RefusalCode.TRUNCATED_ARCHIVE,
+        f"the tar archive stops at byte {n_bytes} without an end; it was cut off, so send it again",
+    )

@@ -1,0 +1,60 @@
+"""Stage `train`: CRCL on the vectors of a corpus version."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from crcl_core.data import PairFeatures
+from crcl_core.training import EpochReport, TrainingConfig, save_heads, train
+from crcl_core.types import CheckpointError
+from worker.trainer import Spec, Tell
+
+
+def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
+    """Train, and write `model.safetensors`, `labels.npz` and the embeddings.
+
+    Args:
+        spec: `images`, `captions` (npy files), `pairs` (npz with `image_index`, `caption_index`), `config` (values of a
+            TrainingConfig), `has_joint_space`, `device`, `n_threads`, `checkpoints` (folder, may hold one to go on
+            from), `out`.
+        tell: gets an `epoch` message after each checkpoint.
+
+    Returns:
+        `r_sum`, `serving_epoch`, `n_epochs`.
+    """
+    torch.set_num_threads(max(int(spec["n_threads"]), 1))
+    pairs = np.load(spec["pairs"], allow_pickle=False)
+    features = PairFeatures(
+        image_features=np.load(spec["images"], mmap_mode="r"),
+        caption_features=np.load(spec["captions"], mmap_mode="r"),
+        image_index=pairs["image_index"],
+        caption_index=pairs["caption_index"],
+    )
+    config = TrainingConfig(**spec["config"])
+    folder = Path(spec["checkpoints"])
+
+    def on_epoch(report: EpochReport) -> None:
+        tell({"kind": "epoch", "report": report.to_json(), "checkpoint": _newest(folder)})
+
+    options = {"has_joint_space": spec["has_joint_space"], "device": spec["device"], "on_epoch": on_epoch}
+    try:
+        result = train(features, config, checkpoint_folder=folder, **options)
+    except CheckpointError as error:
+        # Of another configuration or code, or damaged: the work starts over rather than fails.
+        tell({"kind": "checkpoint_refused", "detail": str(error)})
+        for path in folder.iterdir():
+            path.unlink()
+        result = train(features, config, checkpoint_folder=folder, **options)
+    out = Path(spec["out"])
+    save_heads(result.heads, out / "model.safetensors")
+    np.savez(out / "labels.npz", labels=result.labels, shadow_labels=result.shadow_labels, history=result.label_history)
+    np.save(out / "image_embeddings.npy", result.image_embeddings)
+    np.save(out / "caption_embeddings.npy", result.caption_embeddings)
+    return {"r_sum": result.r_sum, "serving_epoch": result.serving_epoch, "n_epochs": len(result.reports)}
+
+
+def _newest(folder: Path) -> str | None:
+    """The name of the newest checkpoint: names sort by epoch."""
+    return max((path.name for path in folder.glob("*.safetensors")), default=None)

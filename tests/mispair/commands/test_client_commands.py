@@ -10,9 +10,9 @@ NO_CAPTIONS = {"code": "no_caption_column", "detail": "captions.csv: columns id,
 
 
 @pytest.fixture
-def run_id(mispair: CommandLine, archive: Path) -> str:
-    corpus_id = mispair("upload", archive).out.strip()
-    return mispair("run", corpus_id).out.strip()
+def run_id(mispair: CommandLine, archive: Path, served: str) -> str:
+    corpus_id = mispair("upload", archive, "--url", served).out.strip()
+    return mispair("run", corpus_id, "--url", served).out.strip()
 
 
 class TestUpload:

@@ -43,17 +43,20 @@ def _complete(document: Json) -> Json:
     schemas.update(definitions["$defs"])
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            if path.startswith("/v1/"):
-                _add_common_problems(method, operation)
+            _add_common_problems(operation, _common_statuses(path, method))
     return document
 
 
-def _add_common_problems(method: str, operation: Json) -> None:
-    """Add what every operation of the API can answer, so that no router can forget it."""
-    statuses = {401, 422, 500, 503}
-    if method not in _SAFE_METHODS:
-        statuses |= {403, 413}
-    responses = operation["responses"]
+def _common_statuses(path: str, method: str) -> set[int]:
+    """What every operation of its kind can answer, so that no router can forget it."""
+    if not path.startswith("/v1/"):
+        return {400, 500}
+    needs_more_than_cookie = set() if method in _SAFE_METHODS else {403}
+    return {400, 401, 413, 422, 500, 503} | needs_more_than_cookie
+
+
+def _add_common_problems(operation: Json, statuses: set[int]) -> None:
     common = {str(status): response for status, response in problems(*statuses).items()}
-    declared = {status: response for status, response in responses.items() if status != "422"}
+    # FastAPI's own 422 has another schema.
+    declared = {status: response for status, response in operation["responses"].items() if status != "422"}
     operation["responses"] = dict(sorted({**common, **declared}.items()))

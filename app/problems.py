@@ -13,14 +13,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.core.errors import AppError, UnavailableError
+from app.core.errors import AppError, InvalidPayloadError, UnavailableError
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:mispair:problem:"
 _CODES = {
-    400: "bad_request",
     404: "no_such_route",
     405: "method_not_allowed",
     413: "too_large",
@@ -60,7 +59,7 @@ class ProblemResponse(Response):
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: OpenAPI JSON, FastAPI's type
     """The `responses` of an operation that answers these statuses with a problem.
 
-    What every operation can answer (401, 422, 500, 503, and 403 and 413 where they apply) is added to the OpenAPI
+    What every operation can answer (400, 401, 413, 422, 500, 503, and 403 where it applies) is added to the OpenAPI
     document by `app.openapi`; name only what this operation adds.
     """
     schema = {"$ref": "#/components/schemas/Problem"}
@@ -144,6 +143,10 @@ async def _on_validation_error(request: Request, error: RequestValidationError) 
 
 
 async def _on_http_error(request: Request, error: HTTPException) -> Response:
+    if error.status_code == http.HTTPStatus.BAD_REQUEST:
+        # FastAPI says 400 of JSON that is nested too deeply or has a number that is too long; here that is a payload
+        # like any other that cannot be read.
+        return app_error_response(InvalidPayloadError("body: cannot be read as JSON"), request_id_of(request))
     detail = error.detail
     if error.status_code in (404, 405):
         detail = f"{request.method} {request.url.path}: {error.detail}"

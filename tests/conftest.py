@@ -6,8 +6,7 @@ whatever opens sessions of its own, such as the service behind `client`; all row
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -27,7 +26,7 @@ from app.core.settings import Settings
 from app.core.storage import Storage, open_storage
 from app.main import create_app
 from migrations.upgrading import upgrade
-from tests.factories import add_key, add_workspace
+from tests.factories import Committed, add_key, add_workspace
 from tests.servers import servers
 
 __all__ = ["servers"]
@@ -98,7 +97,7 @@ def session_factory(engine: Engine) -> Iterator[sessionmaker[Session]]:
 
 
 @pytest.fixture
-def committed(session_factory: sessionmaker[Session]) -> Callable[[], AbstractContextManager[Session]]:
+def committed(session_factory: sessionmaker[Session]) -> Committed:
     """`with committed() as session:` is one committed transaction."""
     return lambda: session_scope(session_factory)
 

@@ -1,12 +1,17 @@
 """Rows that tests of several parts need."""
 
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.auth.service import create_key
 from app.core.models import Corpus, CorpusState, CorpusVersion, Workspace
+
+# What the fixture `committed` gives: `with committed() as session:` is one committed transaction.
+Committed = Callable[[], AbstractContextManager[Session]]
 
 
 def add_workspace(session: Session, name: str | None = None) -> Workspace:

@@ -2,10 +2,8 @@
 
 import uuid
 from datetime import timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.security import APIKeyCookie
+from fastapi import APIRouter, Request, Response
 
 from app.auth import service
 from app.auth.schemas import CreatedKeyView, CreateKey, KeyView
@@ -17,8 +15,6 @@ from app.problems import problems
 from app.schemas import PagedView
 
 router = APIRouter(prefix="/v1", tags=["access"])
-
-SessionToken = Annotated[str | None, Depends(APIKeyCookie(name=SESSION_COOKIE, auto_error=False))]
 
 
 @router.post("/keys", status_code=201)
@@ -62,10 +58,9 @@ def open_session(
 
 
 @router.delete("/session", status_code=204)
-def close_session(
-    request: Request, response: Response, _: WorkspaceId, token: SessionToken, session: SessionDep
-) -> None:
+def close_session(request: Request, response: Response, _: WorkspaceId, session: SessionDep) -> None:
     """End the browser session that the cookie names, and drop the cookie."""
+    token = request.cookies.get(SESSION_COOKIE)
     if token is not None:
         service.close_session(session, token)
     response.delete_cookie(SESSION_COOKIE, secure=request.url.scheme == "https", httponly=True, samesite="strict")

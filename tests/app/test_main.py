@@ -1,15 +1,53 @@
-"""The application as a whole: what every answer has, whatever the route."""
+"""The application as a whole: starting, stopping, and what it does without a database."""
 
+import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.auth.key_text import generate_key
+from app.core.settings import Settings
+from app.main import create_app
+from app.resources import resources_of
 
-class TestErrors:
-    def test_an_unknown_route_is_a_problem(self, client: TestClient) -> None:
-        answer = client.get("/v1/nothing")
-        assert answer.status_code == 404
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["code"] == "no_such_route"
 
-    def test_making_a_corpus(self, client: TestClient) -> None:
-        answer = client.post("/v1/corpora", json={"name": "a"})
-        assert answer.status_code == 201, answer.text
+class TestCreateApp:
+    def test_it_opens_nothing_before_it_is_started(self, settings: Settings) -> None:
+        assert not hasattr(create_app(settings).state, "resources")
+
+    def test_its_settings_come_from_the_environment_when_none_are_given(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.main.get_settings", lambda: settings)
+        with TestClient(create_app()) as client:
+            assert resources_of(client.app).settings is settings
+
+    def test_what_a_feature_opened_is_closed_at_shutdown(self, app: FastAPI) -> None:
+        closed = []
+        with TestClient(app):
+            resources_of(app).closing.callback(closed.append, "engine still open")
+        assert closed == ["engine still open"]
+
+    def test_it_serves_no_interactive_pages(self, client: TestClient) -> None:
+        assert [client.get(path).status_code for path in ("/docs", "/redoc")] == [404, 404]
+
+
+class TestWithoutDatabase:
+    @pytest.fixture
+    def client(self, settings: Settings) -> TestClient:
+        nowhere = settings.model_copy(update={"database_url": "postgresql+psycopg://x@/x?host=/nowhere"})
+        return TestClient(create_app(nowhere), headers={"Authorization": f"Bearer {generate_key().reveal()}"})
+
+    def test_it_starts_and_lives(self, client: TestClient) -> None:
+        with client:
+            assert client.get("/livez").status_code == 200
+
+    def test_a_request_is_told_to_try_again(self, client: TestClient) -> None:
+        with client:
+            answer = client.get("/v1/corpora")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+    def test_the_answer_is_a_problem_that_shows_nothing_of_the_database(self, client: TestClient) -> None:
+        with client:
+            problem = client.get("/v1/corpora").json()
+        assert problem["code"] == "database_unavailable"
+        assert "nowhere" not in str(problem)

@@ -1,13 +1,20 @@
 """The application as a whole: starting, stopping, and what it does without a database."""
 
+import uuid
+
 import pytest
+import redis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.auth.key_text import generate_key
+from app.auth.service import KeyContext
+from app.core.models import JobKind
+from app.core.repositories.jobs import add_job
 from app.core.settings import Settings
 from app.main import create_app
 from app.resources import resources_of
+from tests.factories import Committed
 
 
 class TestCreateApp:
@@ -29,6 +36,14 @@ class TestCreateApp:
 
     def test_it_serves_no_interactive_pages(self, client: TestClient) -> None:
         assert [client.get(path).status_code for path in ("/docs", "/redoc")] == [404, 404]
+
+    def test_its_sweeper_wakes_a_job_that_nobody_was_told_about(
+        self, settings: Settings, context: KeyContext, committed: Committed, broker: redis.Redis
+    ) -> None:
+        with committed() as session:
+            add_job(session, workspace_id=context.workspace_id, kind=JobKind.RUN, subject_id=uuid.uuid4())
+        with TestClient(create_app(settings.model_copy(update={"sweep_s": 0.02}))):
+            assert broker.blpop(["gpu"], timeout=5) is not None
 
 
 class TestWithoutDatabase:

@@ -59,7 +59,8 @@ def claim_job(session: Session, job_id: uuid.UUID, *, lease_s: float, worker: st
             worker=worker,
         )
         .returning(Job)
-        .execution_options(synchronize_session=False)
+        # A row that this session has seen before must not hide the new fence.
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
     job = session.execute(statement).scalar_one_or_none()
     if job is None:
@@ -168,7 +169,9 @@ def interrupt_job(session: Session, claim: Claim, detail: str) -> None:
 
 def request_cancel(session: Session, job_id: uuid.UUID) -> JobState:
     """Ask a job to stop; returns its state afterwards. A queued job ends at once, an ended one stays as it is."""
-    job = session.execute(select(Job).where(Job.id == job_id).with_for_update()).scalar_one()
+    # Read anew: a worker may have appended events since this session saw the row.
+    locked = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    job = session.execute(locked).scalar_one()
     state = JobState(job.state)
     if state is JobState.QUEUED:
         _change(session, job, JobState.CANCELLED, "cancelled")
@@ -213,6 +216,12 @@ def forget_sent(session: Session, job_ids: Sequence[uuid.UUID]) -> None:
 def job_metrics(session: Session, job_id: uuid.UUID) -> dict[str, Any] | None:  # Any: JSON
     """The latest numbers that a phase of the job told."""
     return session.execute(select(Job.metrics).where(Job.id == job_id)).scalar_one_or_none()
+
+
+def last_interruption(session: Session, job_id: uuid.UUID) -> str | None:
+    """Why the job was interrupted the last time, where somebody could say it."""
+    statement = select(JobEvent.data["detail"].astext).where(JobEvent.job_id == job_id, JobEvent.kind == "interrupted")
+    return session.execute(statement.order_by(JobEvent.seq.desc()).limit(1)).scalar_one_or_none()
 
 
 def _held(claim: Claim) -> Any:  # Any: SQLAlchemy's Update is generic in what later calls add

@@ -38,7 +38,7 @@ async def get_search_tools(request: Request, resources: ResourcesDep) -> SearchT
         engine = request.app.state.search_engine = SearchEngine(
             storage=resources.storage,
             encoders=settings.encoders,
-            cache_dir=settings.data / "encoders",
+            cache_dir=settings.data.resolve() / "cache",  # the workers of this machine share what it holds
             device=settings.device,
             threads=settings.threads,
             n_runs_held=settings.search_indexes_held,

@@ -57,9 +57,12 @@ class Probes:
 
     def broker(self) -> str:
         """Whether Redis answers; without it, work starts with the next sweep of a worker."""
-        options = {"socket_timeout": self._timeout_s, "socket_connect_timeout": self._timeout_s, "max_retries": 0}
+        options = {"socket_timeout": self._timeout_s, "socket_connect_timeout": self._timeout_s}
         with Connection(self._settings.broker_url, transport_options=options) as connection:
-            connection.connect()  # which creates a channel, which pings
+            # The transport's own method, because `Connection.connect` tries again for seconds. It makes a channel,
+            # and a new channel pings.
+            transport = connection.transport
+            transport.close_connection(transport.establish_connection())
         return "answers"
 
     def workers(self) -> str:

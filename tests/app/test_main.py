@@ -25,11 +25,13 @@ class TestCreateApp:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("app.main.get_settings", lambda: settings)
-        with TestClient(create_app()) as client:
-            assert resources_of(client.app).settings is settings
+        app = create_app()
+        with TestClient(app) as client:
+            assert client.get("/livez").status_code == 200
+            assert resources_of(app).settings is settings
 
     def test_what_a_feature_opened_is_closed_at_shutdown(self, app: FastAPI) -> None:
-        closed = []
+        closed: list[str] = []
         with TestClient(app):
             resources_of(app).closing.callback(closed.append, "engine still open")
         assert closed == ["engine still open"]

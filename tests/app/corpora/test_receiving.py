@@ -80,7 +80,12 @@ class TestReceive:
     ) -> None:
         writers: set[int] = set()
         write = receiver._write
-        monkeypatch.setattr(receiver, "_write", lambda data: (writers.add(threading.get_ident()), write(data)))
+
+        def noted(data: bytes) -> None:
+            writers.add(threading.get_ident())
+            write(data)
+
+        monkeypatch.setattr(receiver, "_write", noted)
         _receive(receiver, ZIP, bytes(3 * MIB))
         assert writers
         assert threading.get_ident() not in writers

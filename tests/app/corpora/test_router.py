@@ -294,7 +294,7 @@ class TestListRejections:
         assert other_client.get(f"/v1/corpora/{corpus.id}/rejections").status_code == 404
 
 
-def _decoded(message: bytes) -> str:
+def _decoded(message: bytes | str) -> str:
     """The arguments of a Celery message, which lie base64-encoded in its JSON."""
     envelope = json.loads(message)
     return base64.b64decode(envelope["body"]).decode()

@@ -16,6 +16,7 @@ from crcl_core.synthetic.scene import SceneFacts
 # A caption that is wrong in one attribute only would be a near swap under another name.
 MIN_CONTRADICTIONS: Final = 2
 _BLOCK_LENGTH: Final = 12
+_SHORTEST_BLOCK: Final = 2
 _PASTED_ON: Final = 12
 _MAX_TRIES: Final = 200
 
@@ -81,18 +82,21 @@ class _Planter:
             self._assign(pair, caption, MismatchKind.RANDOM_SWAP)
 
     def _shift_blocks(self, count: int) -> None:
-        lengths = [_BLOCK_LENGTH] * (count // _BLOCK_LENGTH)
-        if count % _BLOCK_LENGTH == 1 and lengths:
-            # A block of one has nothing to shift by.
-            lengths[-1] += 1
-        elif count % _BLOCK_LENGTH:
-            lengths.append(count % _BLOCK_LENGTH)
-        for length in lengths:
+        left = count
+        # Where much is planted already, few long runs of free pairs are left, so blocks get shorter until they fit.
+        longest = _BLOCK_LENGTH
+        while left:
+            # Never leave a single pair: a block of one has nothing to shift by.
+            length = left if left <= longest + 1 else min(longest, left - 2)
             block = self._find_block(length)
-            _require(block is not None, MismatchKind.SHIFTED_BLOCK, count)
-            captions = [self.pairs[pair].caption for pair in block or []]
-            for pair, caption in zip(block or [], captions[1:] + captions[:1], strict=True):
+            if block is None:
+                _require(longest > _SHORTEST_BLOCK, MismatchKind.SHIFTED_BLOCK, count)
+                longest = min(longest, length) - 1
+                continue
+            captions = [self.pairs[pair].caption for pair in block]
+            for pair, caption in zip(block, captions[1:] + captions[:1], strict=True):
                 self._assign(pair, caption, MismatchKind.SHIFTED_BLOCK)
+            left -= length
 
     def _find_block(self, length: int) -> list[int] | None:
         """Finds the first captions of consecutive images whose shift is wrong everywhere."""

@@ -5,7 +5,7 @@ import math
 from enum import StrEnum
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from crcl_core.seeding import numpy_generator
 from crcl_core.synthetic.backdrops import paint_backdrop
@@ -17,8 +17,10 @@ from crcl_core.synthetic.textures import draw_pattern
 
 # Objects are drawn this much larger and reduced, which smooths their edges.
 _SUPERSAMPLING: Final = 3
-# The inside of an object is the shape shrunk to this; the rest is its rim.
-_INSIDE_SCALE: Final = 0.9
+# A darker rim of one or two pixels sets an object off from any backdrop; the minimum of neighbours leaves it out.
+_THIN_RIM: Final = ImageFilter.MinFilter(3)
+_THICK_RIM: Final = ImageFilter.MinFilter(5)
+_THICK_FROM_PX: Final = 64
 _SHADOW_SHIFT: Final = 0.045
 _SHADOW: Final = [level * 2 // 5 for level in range(256)]
 _JPEG_QUALITY: Final = 88
@@ -61,7 +63,7 @@ def _paint_object(picture: Image.Image, group: Group, placement: Placement, colo
     scale = diameter_px / edge_px
     large_px = edge_px * _SUPERSAMPLING
     outline = draw_mask(group.shape, large_px, placement.tilt_degrees, scale).reduce(_SUPERSAMPLING)
-    inside = draw_mask(group.shape, large_px, placement.tilt_degrees, scale * _INSIDE_SCALE).reduce(_SUPERSAMPLING)
+    inside = outline.filter(_THICK_RIM if diameter_px > _THICK_FROM_PX else _THIN_RIM)
     left, top = (round(centre * picture.width - edge_px / 2) for centre in (placement.x, placement.y))
     shift = max(1, round(diameter_px * _SHADOW_SHIFT))
     picture.paste((0, 0, 0), (left + shift, top + 2 * shift), outline.point(_SHADOW))

@@ -22,7 +22,7 @@ def draw_mask(shape: Shape, edge_px: int, tilt_degrees: float, scale: float = 1.
         shape: What to draw.
         edge_px: Edge of the mask; the shape's diameter at scale 1.
         tilt_degrees: Rotation, clockwise.
-        scale: Below 1 the shape is shrunk towards the centre, which leaves a rim of the larger one.
+        scale: Below 1 the shape is shrunk towards the centre, which leaves room for the corners of a tilted one.
 
     Returns:
         An image of mode L with hard edges: draw it larger and reduce it for smooth ones.

@@ -25,7 +25,7 @@ def draw_pattern(texture: Texture, edge_px: int) -> Image.Image | None:
 
 
 def _stripes(draw: _Draw, edge_px: int) -> None:
-    pitch, width = edge_px / 4.5, edge_px / 11
+    pitch, width = edge_px / 4.5, edge_px / 16
     for number in range(10):
         x = (number + 0.2) * pitch - edge_px
         draw.line((x, edge_px, x + edge_px, 0), fill=255, width=round(width))
@@ -49,7 +49,7 @@ def _checks(draw: _Draw, edge_px: int) -> None:
 
 
 def _crossed_lines(draw: _Draw, edge_px: int) -> None:
-    pitch, width = edge_px / 4, max(1, round(edge_px / 20))
+    pitch, width = edge_px / 4, max(1, round(edge_px / 27))
     for number in range(9):
         x = (number + 0.5) * pitch - edge_px
         draw.line((x, edge_px, x + edge_px, 0), fill=255, width=width)

@@ -1,0 +1,210 @@
+"""Trains CRCL: rounds of fresh heads that inherit only the corrected labels."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crcl_core.correspondence import CorrespondenceLabels
+from crcl_core.data import PairFeatures
+from crcl_core.seeding import generator, seeded_layers
+from crcl_core.training.batches import held_out_pairs, near_equal_batches, without
+from crcl_core.training.checkpoint import CheckpointStore, training_identity
+from crcl_core.training.config import TrainingConfig
+from crcl_core.training.embedding import embed_captions, embed_images
+from crcl_core.training.feature_bank import FeatureBank
+from crcl_core.training.reports import N_HISTOGRAM_BINS, EpochReport, TrainingResult
+from crcl_core.training.schedule import EpochPosition, epoch_positions
+from crcl_core.training.state import HeadShape, ServingCandidate, TrainingState, fresh_round
+from crcl_core.training.step import NotFiniteError, StepLosses, TrainingStep
+from crcl_core.training.validation import weighted_r_sum
+from crcl_core.types import DivergedError
+
+_DIVERGED_SCALE = 0.5
+_N_JUDGED = 1024
+
+
+def train(
+    features: PairFeatures,
+    config: TrainingConfig,
+    *,
+    has_joint_space: bool = False,
+    device: str | torch.device = "cpu",
+    checkpoint_folder: Path | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> TrainingResult:
+    """Trains heads on a corpus's vectors and corrects the labels of its pairs.
+
+    With a checkpoint folder the state is written after each epoch, and a folder that holds one is resumed: on a CPU with
+    the same number of threads, a training that was killed and resumed ends in the same bits as one that was not. When the
+    loss stops being finite, training goes back to the last epoch's state once, at half the learning rate.
+
+    Args:
+        features: The corpus, two pairs or more.
+        config: Settings; `TrainingConfig.for_corpus` suits them to the corpus.
+        has_joint_space: Whether the encoder puts both modalities into one space.
+        device: Where to train.
+        checkpoint_folder: Folder of this training's checkpoints, made if absent; None keeps none.
+        on_epoch: Called after each epoch, once its checkpoint is safe; what it raises ends the training.
+
+    Raises:
+        ValueError: Fewer than two pairs, or a vector that is not finite.
+        CheckpointError: The folder holds another training's checkpoints, or none of its checkpoints can be read.
+        DivergedError: The loss or the gradient was not finite, twice.
+    """
+    if features.n_pairs < 2:
+        raise ValueError(f"the corpus has {features.n_pairs} pairs, expected 2 or more")
+    store = None
+    if checkpoint_folder is not None:
+        identity = training_identity(config, features, has_joint_space=has_joint_space)
+        store = CheckpointStore(checkpoint_folder, identity, config)
+    trainer = _Trainer(features, config, has_joint_space=has_joint_space, device=torch.device(device))
+    return trainer.run(store, on_epoch or _ignore)
+
+
+def _ignore(_report: EpochReport) -> None:
+    return
+
+
+@final
+class _Trainer:
+    def __init__(
+        self, features: PairFeatures, config: TrainingConfig, *, has_joint_space: bool, device: torch.device
+    ) -> None:
+        self._features = features
+        self._config = config
+        self._device = device
+        self._shape = HeadShape(features.image_dim, features.caption_dim, has_joint_space)
+        self._positions = epoch_positions(config)
+        self._bank = FeatureBank(features, device)
+        self._step = TrainingStep(config, self._bank, device)
+        self._all = torch.arange(features.n_pairs)
+        self._held_out = held_out_pairs(torch.from_numpy(np.array(features.image_index)), config.validation_ratio, config.seed)
+        heads, optimizer = fresh_round(config, self._shape, 0, device)
+        labels = CorrespondenceLabels(features.n_pairs, momentum=config.momentum, floor=config.label_floor)
+        self._state = TrainingState(heads, optimizer, labels)
+
+    def run(self, store: CheckpointStore | None, on_epoch: Callable[[EpochReport], None]) -> TrainingResult:
+        snapshot = store.load_newest() if store is not None else None
+        if snapshot is not None:
+            self._state.restore(snapshot)
+        snapshot = snapshot or self._state.snapshot()
+        while self._state.n_done < len(self._positions):
+            position = self._positions[self._state.n_done]
+            try:
+                report = self._run_epoch(position)
+            except DivergedError:
+                if self._state.learning_rate_scale < 1.0:
+                    raise
+                self._state.restore(snapshot)
+                self._state.learning_rate_scale = _DIVERGED_SCALE
+                continue
+            snapshot = self._state.snapshot()
+            if store is not None:
+                store.save(snapshot)
+            on_epoch(report)
+        return self._result()
+
+    def _run_epoch(self, position: EpochPosition) -> EpochReport:
+        started_at = time.monotonic()
+        self._prepare(position)
+        held_out = self._held_out if position.is_last_round else self._held_out[:0]
+        losses = self._train_epoch(position, without(self._features.n_pairs, held_out))
+        r_sum = self._judge_held_out(position, held_out) if len(held_out) else None
+        if position.is_last_round:
+            self._consider_serving(position, r_sum)
+        shadow_labels = self._state.labels.shadow_labels
+        self._state.label_history.append(shadow_labels.to(torch.float16))
+        histogram, _ = np.histogram(self._state.labels.labels.numpy(), bins=N_HISTOGRAM_BINS, range=(0.0, 1.0))
+        report = EpochReport(
+            round=position.round,
+            epoch=position.epoch,
+            n_done_epochs=position.n_done + 1,
+            n_total_epochs=len(self._positions),
+            active_loss=losses.active,
+            complementary_loss=losses.complementary,
+            total_loss=losses.total,
+            label_histogram=tuple(int(count) for count in histogram),
+            r_sum=r_sum,
+            seconds=time.monotonic() - started_at,
+        )
+        self._state.reports.append(report)
+        return report
+
+    def _prepare(self, position: EpochPosition) -> None:
+        state = self._state
+        if position.epoch == 0:
+            state.heads, state.optimizer = fresh_round(self._config, self._shape, position.round, self._device)
+            if position.is_last_round:
+                # Frozen here: were the labels of the epoch used, epochs would be compared on different scales.
+                state.held_out_weights = state.labels.labels[self._held_out]
+        for group in state.optimizer.param_groups:
+            group["lr"] = position.learning_rate * state.learning_rate_scale
+
+    def _train_epoch(self, position: EpochPosition, pairs: Tensor) -> StepLosses:
+        stream = ("epoch", position.round, position.epoch)
+        batches = near_equal_batches(pairs, self._config.batch_size, generator(self._config.seed, *stream, "order"))
+        self._state.heads.train()
+        sums = np.zeros(3)
+        with seeded_layers(self._device, self._config.seed, *stream, "dropout"):
+            for number, batch in enumerate(batches):
+                sums += len(batch) * np.array(self._train_batch(position, number, batch))
+        return StepLosses(*(float(value) for value in sums / max(1, len(pairs))))
+
+    def _train_batch(self, position: EpochPosition, number: int, batch: Tensor) -> tuple[float, float, float]:
+        state = self._state
+        try:
+            losses = self._step.train(state.heads, state.optimizer, state.labels, batch, position.phase)
+        except NotFiniteError as error:
+            raise DivergedError(position.round, position.epoch, number, str(error)) from error
+        return losses.active, losses.complementary, losses.total
+
+    def _judge_held_out(self, position: EpochPosition, held_out: Tensor) -> float:
+        """Refines the labels of the held-out pairs as a training step would, but in evaluation mode; returns their recall."""
+        state = self._state
+        state.heads.eval()
+        random = generator(self._config.seed, "epoch", position.round, position.epoch, "held out")
+        for batch in near_equal_batches(held_out, self._config.batch_size, random):
+            state.labels.update(batch, self._step.judge(state.heads, batch), position.phase)
+        return self._recall(held_out)
+
+    @torch.no_grad()
+    def _recall(self, held_out: Tensor) -> float:
+        heads = self._state.heads
+        assert self._state.held_out_weights is not None
+        blocks = held_out.split(_N_JUDGED)
+        images = torch.cat([heads.embed_images(self._bank.image_rows(block)) for block in blocks])
+        captions = torch.cat([heads.embed_captions(self._bank.caption_rows(block)) for block in blocks])
+        return weighted_r_sum(images, captions, self._state.held_out_weights, *self._bank.indices(held_out))
+
+    def _consider_serving(self, position: EpochPosition, r_sum: float | None) -> None:
+        best = self._state.serving
+        if best is None or r_sum is None or best.r_sum is None or r_sum > best.r_sum:
+            weights = {name: value.detach().clone() for name, value in self._state.heads.state_dict().items()}
+            self._state.serving = ServingCandidate(weights, position.epoch, r_sum)
+
+    def _result(self) -> TrainingResult:
+        state = self._state
+        assert state.serving is not None
+        state.heads.load_state_dict(state.serving.weights)
+        heads = state.heads.eval()
+        image_embeddings = embed_images(heads, self._features.image_features, device=self._device)
+        caption_embeddings = embed_captions(heads, self._features.caption_features, device=self._device)
+        is_held_out = np.zeros(self._features.n_pairs, dtype=np.bool_)
+        is_held_out[self._held_out.numpy()] = True
+        return TrainingResult(
+            labels=state.labels.labels.numpy().copy(),
+            shadow_labels=state.labels.shadow_labels.numpy().copy(),
+            label_history=torch.stack(state.label_history).numpy(),
+            is_held_out=is_held_out,
+            image_embeddings=image_embeddings,
+            caption_embeddings=caption_embeddings,
+            heads=heads.to("cpu"),
+            serving_epoch=state.serving.epoch,
+            reports=tuple(state.reports),
+            learning_rate_scale=state.learning_rate_scale,
+        )

@@ -1,18 +1,25 @@
 """Wire types of keys."""
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from app.schemas import Name, RequestModel, WireModel
+
+# Near the ends of the calendar a change of time zone leaves what Python can hold.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class CreateKey(RequestModel):
     """A key to make."""
 
     name: Name
-    expires_at: AwareDatetime | None = Field(default=None, description="left out: never")
+    expires_at: Annotated[AwareDatetime, Field(gt=_EARLIEST, lt=_LATEST)] | None = Field(
+        default=None, description="left out: never"
+    )
 
 
 class KeyView(WireModel):

@@ -60,7 +60,7 @@ def create_key(
         public_id=text.public_id,
         name=name,
         secret_hash=text.secret_hash,
-        expires_at=expires_at,
+        expires_at=None if expires_at is None else expires_at.astimezone(UTC),
     )
     session.add(key)
     session.flush()

@@ -1,5 +1,7 @@
 """Questions to what the service depends on. Each blocks, raises when the answer is bad, and words a good one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 
@@ -33,18 +35,18 @@ class Probes:
         self._settings = settings
         self._storage = storage
         self._timeout_s = timeout_s
-        self._engine = _probe_engine(settings.database_url, timeout_s)
+        self._engine = _probe_engine(settings.database_url)
         self._newest_revision = newest_revision()
 
     def database(self) -> str:
         """Whether PostgreSQL answers a query."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             session.execute(text("SELECT 1"))
         return "answers"
 
     def migrations(self) -> str:
         """Whether the schema is the one that this code was written for."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             revision = session.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
         if revision != self._newest_revision:
             raise DegradedError(f"the schema is at {revision}, expected {self._newest_revision}")
@@ -68,13 +70,19 @@ class Probes:
     def workers(self) -> str:
         """Whether any worker was seen lately."""
         seen_since = func.now() - timedelta(seconds=self._settings.worker_seen_s)
-        with Session(self._engine) as session:
+        with self._session() as session:
             n_workers = session.execute(
                 select(func.count()).select_from(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > seen_since)
             ).scalar_one()
         if n_workers == 0:
             raise DegradedError(f"no worker was seen within {self._settings.worker_seen_s:g} s; jobs wait")
         return f"{n_workers} seen within {self._settings.worker_seen_s:g} s"
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with Session(self._engine) as session:
+            session.execute(text(f"SET LOCAL statement_timeout = {int(self._timeout_s * 1000)}"))
+            yield session
 
 
 @lru_cache(maxsize=1)
@@ -83,13 +91,12 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
-def _probe_engine(database_url: str, timeout_s: float) -> Engine:
+def _probe_engine(database_url: str) -> Engine:
     return create_engine(
         database_url,
         poolclass=NullPool,
         connect_args={
             "connect_timeout": _LIBPQ_LEAST_TIMEOUT_S,
             "application_name": "mispair-health",
-            "options": f"-c statement_timeout={int(timeout_s * 1000)}",
         },
     )

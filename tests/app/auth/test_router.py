@@ -46,7 +46,20 @@ class TestCreateKey:
         answer = client.post("/v1/keys", json={"name": "ci", "expires_at": "2999-01-01T00:00:00Z"})
         assert answer.json()["expires_at"] == "2999-01-01T00:00:00Z"
 
-    @pytest.mark.parametrize("expires_at", ["2020-01-01T00:00:00Z", "2999-01-01T00:00:00", "soon"])
+    def test_its_expiry_is_told_in_utc(self, client: TestClient) -> None:
+        answer = client.post("/v1/keys", json={"name": "ci", "expires_at": "2999-01-01T02:00:00+02:00"})
+        assert answer.json()["expires_at"] == "2999-01-01T00:00:00Z"
+
+    @pytest.mark.parametrize(
+        "expires_at",
+        [
+            "2020-01-01T00:00:00Z",
+            "2999-01-01T00:00:00",
+            "soon",
+            "9999-12-31T23:59:59-23:59",
+            "0001-01-01T00:00:00+23:59",
+        ],
+    )
     def test_an_expiry_that_makes_no_sense_is_refused(self, client: TestClient, expires_at: str) -> None:
         assert client.post("/v1/keys", json={"name": "ci", "expires_at": expires_at}).status_code == 422
 

@@ -12,7 +12,8 @@ from rich.progress import Progress as RichBars
 from rich.text import Text
 
 _LINE_EVERY_FRACTION = 0.1
-_LINE_EVERY_S = 10.0
+_SHORTEST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 10.0
 
 
 class Step(Protocol):
@@ -46,7 +47,7 @@ def open_progress(*, no_tty: bool = False, stream: TextIO | None = None) -> Prog
 
 
 class PlainProgress:
-    """A line when a step starts, when it ends, and about every tenth in between."""
+    """A line when a step starts, when it ends and at each tenth; not in bursts, and at least every ten seconds."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -78,10 +79,10 @@ class _PlainStep:
     def update(self, fraction: float | None, note: str = "") -> None:
         if fraction is None:
             return
-        has_moved = fraction - self._fraction >= _LINE_EVERY_FRACTION
-        is_late = fraction > self._fraction and time.monotonic() - self._said_at >= _LINE_EVERY_S
-        if has_moved or is_late:
-            self._fraction, self._said_at = fraction, time.monotonic()
+        now = time.monotonic()
+        pause_s = _SHORTEST_PAUSE_S if fraction - self._fraction >= _LINE_EVERY_FRACTION else _LONGEST_PAUSE_S
+        if fraction > self._fraction and now - self._said_at >= pause_s:
+            self._fraction, self._said_at = fraction, now
             self._progress.say(f"{self._label}: {fraction:.0%}{', ' if note else ''}{note}")
 
 

@@ -22,17 +22,39 @@ class TestOpenProgress:
 
 
 class TestPlainProgress:
-    def test_about_a_line_every_tenth(self) -> None:
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """The time, in its only element."""
+        now = [0.0]
+        monkeypatch.setattr("mispair.progress.time.monotonic", lambda: now[0])
+        return now
+
+    def test_a_line_every_tenth(self, clock: list[float]) -> None:
         stream = io.StringIO()
         with PlainProgress(stream).step("cleaning") as step:
             for percent in range(101):
+                clock[0] += 0.25
                 step.update(percent / 100, "train")
         lines = stream.getvalue().splitlines()
         assert lines[0] == "cleaning ..."
-        assert lines[1].startswith("cleaning: 1")
         assert lines[1].endswith("%, train")
-        assert lines[-1].startswith("cleaning: done in ")
-        assert 10 <= len(lines) <= 13
+        assert lines[-1] == "cleaning: done in 25.2 s"
+        assert 11 <= len(lines) <= 13  # the last bits of a sum of hundredths decide
+
+    def test_what_is_quick_needs_no_lines_in_between(self) -> None:
+        stream = io.StringIO()
+        with PlainProgress(stream).step("uploading") as step:
+            for percent in range(101):
+                step.update(percent / 100)
+        assert len(stream.getvalue().splitlines()) == 2
+
+    def test_what_is_slow_speaks_every_ten_seconds(self, clock: list[float]) -> None:
+        stream = io.StringIO()
+        with PlainProgress(stream).step("cleaning") as step:
+            for second in range(60):
+                clock[0] += 1
+                step.update(second / 1000)
+        assert len(stream.getvalue().splitlines()) == 2 + 6
 
     def test_a_failure_is_not_called_done(self) -> None:
         stream = io.StringIO()

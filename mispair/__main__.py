@@ -1,0 +1,5 @@
+"""`python -m mispair`."""
+
+from mispair.cli import main
+
+main()

@@ -22,7 +22,7 @@ COPY . .
 RUN pip install --no-deps . \
     && useradd --system --uid 10001 --home-dir /data mispair \
     && install -d -o mispair -g mispair /data
-USER mispair
+USER 10001
 VOLUME /data
 
 FROM installed AS api
@@ -30,7 +30,7 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
 # The schema is brought up to date before serving; an advisory lock lets several starters wait for one another.
-CMD ["sh", "-c", "python -m migrations && exec uvicorn app.main:create_app --factory --host 0.0.0.0 --port 8000 --no-server-header"]
+CMD ["sh", "-c", "python -m migrations && exec uvicorn app.main:create_app --factory --host 0.0.0.0 --port 8000 --no-server-header --timeout-graceful-shutdown 10"]
 
 FROM installed AS worker
 ENV MISPAIR_QUEUES=cpu,gpu

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 SCRIPT = """
 import logging, structlog
@@ -17,7 +18,7 @@ except ValueError:
 """
 
 
-def _lines() -> list[dict[str, str]]:
+def _lines() -> list[dict[str, Any]]:  # Any: JSON
     # A process of its own, because logging is configured for a whole process.
     ran = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert ran.stdout == ""

@@ -10,7 +10,7 @@ def zip_bytes(n_members: int = 1) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for number in range(n_members):
-            archive.writestr(f"{number}.txt", "x" * 100)
+            archive.writestr(zipfile.ZipInfo(f"{number}.txt"), "x" * 100)  # a ZipInfo of its own date, not of now
     return file.getvalue()
 
 

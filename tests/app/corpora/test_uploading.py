@@ -222,10 +222,12 @@ class TestTwoUploadsAtOnce:
 
     def test_the_first_to_end_wins_over_the_first_to_begin(self, service: Service) -> None:
         corpus_id = service.create_corpus()
-        with service.begin_put(corpus_id, len(ZIP)) as slow:
-            slow.sendall(ZIP[:-1])
+        before = service.stored_files()
+        with service.begin_put(corpus_id, 2 * MIB) as slow:
+            slow.sendall(ZIP + bytes(2 * MIB - len(ZIP) - 1))
+            _wait(lambda: len(service.stored_files()) > len(before), 5)
             with service.client() as client:
                 assert client.put(f"/v1/corpora/{corpus_id}/archive", content=zip_bytes(2)).status_code == 202
-            slow.sendall(ZIP[-1:])
+            slow.sendall(b"0")
             assert b"409" in _answer(slow)
         assert (service.storage / "corpora" / corpus_id / "archive").read_bytes() == zip_bytes(2)

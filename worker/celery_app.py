@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import session_scope
@@ -20,6 +20,7 @@ from worker.context import WorkerContext, worker_name
 from worker.stopping import stop_flag
 from worker.tasks.import_corpus import import_corpus
 from worker.tasks.run_cleaning import run_cleaning
+from worker.work_folders import sweep_work_folders
 
 log = structlog.get_logger()
 
@@ -94,6 +95,12 @@ _main: list[MainThreads] = []
 @setup_logging.connect
 def _log_as_json(**_: Any) -> None:  # Any: Celery's signal arguments
     configure_logging()
+
+
+@worker_init.connect
+def _sweep(**_: Any) -> None:  # Any: Celery's signal arguments
+    n_swept = sweep_work_folders(WorkerContext(get_settings()).work_root)
+    log.info("work_folders.swept", n_swept=n_swept)
 
 
 @worker_ready.connect

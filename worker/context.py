@@ -4,6 +4,7 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
@@ -35,6 +36,11 @@ class WorkerContext:
     @cached_property
     def wake_ups(self) -> WakeUps:
         return WakeUps(self.settings.broker_url)
+
+    @property
+    def work_root(self) -> Path:
+        """Where claimed jobs have their local folders."""
+        return self.settings.data.resolve() / "work"
 
     @property
     def n_threads(self) -> int:

@@ -12,6 +12,9 @@ class StopFlag:
     def set(self) -> None:
         self._memory[0] = 1
 
+    def clear(self) -> None:
+        self._memory[0] = 0
+
     def is_set(self) -> bool:
         return self._memory[0] == 1
 

@@ -20,12 +20,14 @@ import structlog
 
 from app.core.embedded import guarded_command
 from app.core.errors import AppError, JobFailedError
+from worker.heartbeat import WorkerStoppingError
 
 log = structlog.get_logger()
 
 Message = dict[str, Any]  # Any: JSON; every message has a `kind`
 _POLL_S = 0.1
 _TAIL_BYTES = 2000
+_STOP_GRACE_S = 3.0  # below the five seconds after which a supervisor of the worker loses its patience
 _END_OF_OUTPUT = None
 
 
@@ -51,7 +53,8 @@ def run_stage(
         stage: a stage that worker.trainer knows.
         spec: what the stage needs; written to `folder`.
         folder: local working folder of this claim; also takes the process's log.
-        check: called several times a second; what it raises ends the process and is raised on.
+        check: called several times a second; what it raises ends the process and is raised on. When the worker is
+            stopping, the process gets a moment to reach its next checkpoint.
         on_message: gets every message but the result.
         no_progress_s: a process silent for this long is ended and counts as interrupted.
 
@@ -66,6 +69,10 @@ def run_stage(
         process = _StageProcess(stage, spec_path, log_file)
     try:
         result = _follow(process, check, on_message, no_progress_s)
+    except WorkerStoppingError:
+        process.ask_to_stop()
+        _hear_out(process, on_message)
+        raise
     finally:
         process.kill()
     if result is None:
@@ -95,6 +102,19 @@ def _follow(
         on_message(message)
 
 
+def _hear_out(process: "_StageProcess", on_message: Callable[[Message], None]) -> None:
+    """Take what a process still says after it was asked to stop: a training finishes its epoch and its checkpoint."""
+    give_up_at = time.monotonic() + _STOP_GRACE_S
+    while (left_s := give_up_at - time.monotonic()) > 0:
+        try:
+            message = process.messages.get(timeout=left_s)
+        except queue.Empty:
+            return
+        if message is _END_OF_OUTPUT or message["kind"] in {"error", "result"}:
+            return
+        on_message(message)
+
+
 @final
 class _StageProcess:
     """The process, and the messages that it writes as JSON lines on its standard output."""
@@ -117,6 +137,11 @@ class _StageProcess:
     def return_code(self) -> int:
         return self._popen.wait()
 
+    def ask_to_stop(self) -> None:
+        """A training ends behind its next checkpoint, any other stage at once."""
+        if self._popen.poll() is None:
+            self._popen.terminate()
+
     def kill(self) -> None:
         """End the whole group, whatever state it is in, and wait for it."""
         try:
@@ -128,10 +153,15 @@ class _StageProcess:
 
     def _read(self) -> None:
         assert self._popen.stdout is not None
-        with self._popen.stdout as lines:
-            for line in lines:
-                self.messages.put(json.loads(line))
-        self.messages.put(_END_OF_OUTPUT)
+        try:
+            with self._popen.stdout as lines:
+                for line in lines:
+                    self.messages.put(json.loads(line))
+        except ValueError:
+            # A process that was killed while it wrote leaves half a line.
+            log.info("stage.half_a_line")
+        finally:
+            self.messages.put(_END_OF_OUTPUT)
 
 
 def _children_lock() -> tuple[int, ...]:
@@ -141,12 +171,17 @@ def _children_lock() -> tuple[int, ...]:
 
 
 def _how_it_ended(return_code: int, log_path: Path) -> str:
-    words = (
-        f"its process was killed by signal {-return_code}"
-        if return_code < 0
-        else f"its process ended with {return_code}"
-    )
     if return_code < 0:
-        return words
+        return f"its process was killed by {_signal_name(-return_code)}"
     tail = log_path.read_bytes()[-_TAIL_BYTES:].decode("utf-8", errors="replace").strip()
-    return f"{words}; the end of its log: {tail}"
+    log.warning("stage.failed", return_code=return_code, log=tail)
+    # The whole log may name paths of this machine; its last line is the error itself.
+    last_line = tail.rpartition("\n")[2]
+    return f"its process ended with {return_code}: {last_line}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -22,16 +22,18 @@ def main(arguments: list[str]) -> int:
     spec: Spec = json.loads(Path(spec_path).read_text(encoding="utf-8"))
     tell = _own_output()
     _limit_threads(int(spec.get("n_threads", 0)))
-    from app.core.errors import AppError
-    from crcl_core.types import CrclError, DivergedError
+    from app.core.errors import JobFailedError
+    from crcl_core.types import CrclError, DivergedError, EncoderError
 
     try:
         tell({"kind": "result", **_stage(stage)(spec, tell)})
     except DivergedError as error:
         tell({"kind": "error", "code": "diverged", "detail": str(error)})
+    except EncoderError as error:
+        tell({"kind": "error", "code": "encoder_unavailable", "detail": str(error)})
     except CrclError as error:
         tell({"kind": "error", "code": "method_error", "detail": str(error)})
-    except AppError as error:
+    except JobFailedError as error:
         tell({"kind": "error", "code": error.code, "detail": error.detail})
     return 0
 
@@ -66,6 +68,8 @@ def _own_output() -> Tell:
 
 def _limit_threads(n_threads: int) -> None:
     """Before the libraries are imported that read these."""
+    # Threads that spin while they wait take the core from whoever shares the machine, most of all from one another.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if n_threads:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[name] = str(n_threads)

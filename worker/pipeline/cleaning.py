@@ -1,14 +1,11 @@
 """A run from its frozen configuration to its published report."""
 
-import uuid
-
-from app.core.database import session_scope
 from app.core.errors import JobFailedError
-from app.core.models import CorpusVersion, Run, RunPhase
+from app.core.models import RunPhase
 from app.core.repositories.publishing import find_run
 from app.core.run_config import RunConfig
 from worker.execution import JobHandle
-from worker.pipeline.checkpoints import delete_checkpoints
+from worker.pipeline.checkpoints import checkpoint_prefix
 from worker.pipeline.devices import choose_device
 from worker.pipeline.features import ensure_features
 from worker.pipeline.pair_list import PairList
@@ -26,13 +23,16 @@ def clean_corpus(handle: JobHandle) -> None:
         StageInterruptedError: a stage's process died.
         JobCancelledError, LeaseLostError, WorkerStoppingError: the run must not go on here.
     """
-    run, version = _load(handle)
+    found = handle.transaction(lambda session: find_run(session, handle.claim))
+    if found is None:
+        raise JobFailedError(f"run {handle.claim.subject_id} does not exist any more", code="run_gone")
+    run, version = found
     config = RunConfig.model_validate(run.config)
     device = choose_device(handle.context.settings.device)
     with working_folder(handle) as folder:
         work = RunWork(handle, config, version, folder, RunClock(), device)
         features = ensure_features(work)
-        pairs = _read_pairs(handle, version.id)
+        pairs = handle.transaction(lambda session: PairList.read(session, version.id))
         trained = train_run(work, features, pairs)
         report = write_report(work, pairs, trained.folder)
         work.begin(RunPhase.INDEX)
@@ -48,20 +48,20 @@ def clean_corpus(handle: JobHandle) -> None:
             "r_sum": trained.r_sum,
             "seconds_by_phase": work.clock.seconds_by_phase,
             "device": device,
-            "n_threads": handle.context.n_threads,
+            "n_threads": trained.n_threads,
         }
         publish(work, report, summary)
-        delete_checkpoints(work)
+        _delete_superseded(work)
 
 
-def _load(handle: JobHandle) -> tuple[Run, CorpusVersion]:
-    with session_scope(handle.context.session_factory) as session:
-        found = find_run(session, handle.claim)
-    if found is None:
-        raise JobFailedError(f"run {handle.claim.subject_id} does not exist any more", code="run_gone")
-    return found
+def delete_artefacts(handle: JobHandle) -> None:
+    """Delete what a run that ended without a report has in storage."""
+    handle.context.storage.delete_prefix(f"runs/{handle.claim.subject_id}")
 
 
-def _read_pairs(handle: JobHandle, version_id: uuid.UUID) -> PairList:
-    with session_scope(handle.context.session_factory) as session:
-        return PairList.read(session, version_id)
+def _delete_superseded(work: RunWork) -> None:
+    """Once the report is published, nobody needs the checkpoints or what earlier claims wrote."""
+    storage, claim = work.handle.context.storage, work.handle.claim
+    storage.delete_prefix(checkpoint_prefix(work))
+    for fence in range(1, claim.fence):
+        storage.delete_prefix(f"runs/{claim.subject_id}/{fence}")

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.core.database import session_scope
 from app.core.models import RunPhase
 from app.core.repositories.features import (
     StoredFeatures,
@@ -15,7 +14,7 @@ from app.core.repositories.features import (
     image_places,
     stored_features,
 )
-from app.core.repositories.jobs import record_progress
+from app.core.repositories.jobs import append_event
 from worker.pipeline.workspace import RunWork
 from worker.supervisor import Message
 
@@ -31,12 +30,12 @@ def ensure_features(work: RunWork) -> StoredFeatures:
     """
     work.begin(RunPhase.FEATURES)
     settings = work.handle.context.settings
-    with session_scope(work.handle.context.session_factory) as session:
-        known = stored_features(session, work.version.id)
-        _write_inputs(work, session)
+    known = work.handle.transaction(lambda session: stored_features(session, work.version.id))
+    work.handle.transaction(lambda session: _write_inputs(work, session))
 
     def on_message(message: Message) -> None:
-        work.tell(RunPhase.FEATURES, message["done"] / message["total"])
+        counts = {"done": message["done"], "total": message["total"]}
+        work.tell(RunPhase.FEATURES, message["done"] / message["total"], events={"features": counts})
 
     result = work.run(
         "features",
@@ -90,9 +89,11 @@ def _store(work: RunWork, result: Message) -> StoredFeatures:
     features = StoredFeatures(
         result["fingerprint"], prefix, result["image_dim"], result["caption_dim"], result["joint_dim"]
     )
-    with session_scope(context.session_factory) as session:
-        # Recording progress checks the fence in the same transaction.
-        record_progress(session, claim, phase=RunPhase.FEATURES.value, progress=work.clock.progress(1.0))
+
+    def write(session: Session) -> None:
+        # The event checks the fence in the same transaction.
+        append_event(session, claim, "features", {"is_reused": False, "fingerprint": features.fingerprint})
         add_features(session, claim, work.version.id, features)
-    work.handle.event("features", {"is_reused": False, "fingerprint": features.fingerprint})
+
+    work.handle.transaction(write)
     return features

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.core.database import session_scope
 from app.core.models import RunPhase
 from app.core.repositories.publishing import ReportValues, publish_report
 from worker.pipeline.pair_list import PairList
@@ -78,14 +77,15 @@ def publish(work: RunWork, report: Report, summary: dict[str, Any]) -> None:  # 
     folders = (path for path in sorted((work.folder / "index").rglob("*")) if path.is_file())
     for path in (*(work.folder / name for name in _ARTEFACTS), *folders):
         storage.put_file(f"{work.artefact_prefix}/{path.relative_to(work.folder).as_posix()}", path)
-    with session_scope(work.handle.context.session_factory) as session:
-        publish_report(
+    work.handle.transaction(
+        lambda session: publish_report(
             session,
             work.handle.claim,
             artefact_prefix=work.artefact_prefix,
             summary=summary,
             rows=report.worst_first(),
         )
+    )
 
 
 def summarise(report: Report, threshold: float) -> dict[str, Any]:  # Any: JSON

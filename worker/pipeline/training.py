@@ -1,6 +1,5 @@
 """Phase `train`: CRCL in a process of its own, a checkpoint an epoch."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,21 +8,41 @@ import numpy as np
 
 from app.core.models import RunPhase
 from app.core.repositories.features import StoredFeatures
-from worker.pipeline.checkpoints import restore_checkpoint, store_checkpoint
+from worker.pipeline.checkpoints import CheckpointKeeper
 from worker.pipeline.features import fetch_features
 from worker.pipeline.pair_list import PairList
-from worker.pipeline.settling import training_config
 from worker.pipeline.workspace import RunWork
 from worker.supervisor import Message
+
+# What a run's configuration shares with a training's. Where it says None, the value follows from the corpus's size.
+_SHARED = (
+    "round_epochs",
+    "warmup_epochs",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "temperature",
+    "momentum",
+    "label_floor",
+    "complementary_weight",
+    "dropout",
+    "joint_dim",
+    "seed",
+)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left in the working folder: `labels.npz`, `model.safetensors`, embeddings."""
+    """What a training left in the working folder: `labels.npz`, `model.safetensors`, embeddings.
+
+    Attributes:
+        n_threads: with how many threads it computed, in the attempt that began it as in those that went on with it.
+    """
 
     folder: Path
     r_sum: float | None
     round_epochs: tuple[int, ...]
+    n_threads: int
 
 
 def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Trained:
@@ -34,36 +53,40 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
         StageInterruptedError: its process died; the job may be tried again.
     """
     work.begin(RunPhase.TRAIN)
-    checkpoints = work.folder / "checkpoints"
-    restore_checkpoint(work, checkpoints)
+    keeper = CheckpointKeeper(work)
+    keeper.restore()
     np.savez(work.folder / "pairs.npz", image_index=pairs.image_index, caption_index=pairs.caption_index)
     images, captions = fetch_features(work, features)
-    config = training_config(work.config, n_pairs=len(pairs), n_images=work.version.n_images)
+    values = {name: getattr(work.config, name) for name in _SHARED}
     result = work.run(
         "train",
         {
             "images": str(images),
             "captions": str(captions),
             "pairs": str(work.folder / "pairs.npz"),
-            "config": dataclasses.asdict(config),
+            "config": {name: value for name, value in values.items() if value is not None},
             "has_joint_space": features.joint_dim is not None,
-            "checkpoints": str(checkpoints),
+            "checkpoints": str(keeper.folder),
             "out": str(work.folder),
+            "n_threads": keeper.n_threads,
         },
-        lambda message: _heard(work, checkpoints, message),
+        lambda message: _heard(work, keeper, message),
     )
-    return Trained(work.folder, result["r_sum"], config.round_epochs)
+    return Trained(work.folder, result["r_sum"], tuple(result["round_epochs"]), keeper.n_threads)
 
 
-def _heard(work: RunWork, checkpoints: Path, message: Message) -> None:
+def _heard(work: RunWork, keeper: CheckpointKeeper, message: Message) -> None:
     if message["kind"] != "epoch":
         work.handle.event(message["kind"], {"detail": message["detail"]})
         return
     epoch = _epoch_event(message["report"])
     share = epoch["n_done"] / epoch["n_total"]
-    named = store_checkpoint(work, checkpoints, message["checkpoint"])
-    work.tell(RunPhase.TRAIN, share, metrics=epoch, checkpoint=named)
-    work.handle.event("epoch", epoch)
+    checkpoint = keeper.store(message["checkpoint"])
+    events = {"epoch": epoch}
+    if checkpoint is not None:
+        events["checkpoint"] = {"step": checkpoint["step"]}
+    work.tell(RunPhase.TRAIN, share, events=events, metrics=epoch, checkpoint=checkpoint)
+    keeper.forget_old()
 
 
 def _epoch_event(report: dict[str, Any]) -> dict[str, Any]:  # Any: JSON

@@ -1,17 +1,20 @@
 """The local working folder of one claim of a run, and what every phase of it shares."""
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from app.core.models import CorpusVersion, RunPhase
+from app.core.repositories.jobs import append_event, record_progress
 from app.core.run_config import RunConfig
 from worker.execution import JobHandle
 from worker.pipeline.progress import RunClock
 from worker.supervisor import Message, run_stage
+from worker.work_folders import work_folder
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,26 @@ class RunWork:
         """Start a phase: the job's row and its events say so."""
         self.handle.check()
         self.clock.begin(phase)
-        self.handle.event("phase", {"phase": phase.value})
-        self.tell(phase, 0.0)
+        self.tell(phase, 0.0, events={"phase": {"phase": phase.value}})
 
-    def tell(self, phase: RunPhase, share: float, **more: Any) -> None:  # Any: see record_progress
-        """Record that `share` of a phase is done."""
+    def tell(
+        self,
+        phase: RunPhase,
+        share: float,
+        *,
+        events: Mapping[str, dict[str, Any]] | None = None,  # Any: JSON
+        **more: Any,  # Any: see record_progress
+    ) -> None:
+        """Record that `share` of a phase is done, and events (kind = data) in the same transaction."""
         progress = self.clock.progress(share)
-        self.handle.progress(phase.value, progress, eta_s=self.clock.eta_s(progress), **more)
+        eta_s = self.clock.eta_s(progress)
+
+        def write(session: Session) -> None:
+            record_progress(session, self.handle.claim, phase=phase.value, progress=progress, eta_s=eta_s, **more)
+            for kind, data in (events or {}).items():
+                append_event(session, self.handle.claim, kind, data)
+
+        self.handle.transaction(write)
 
     def run(self, stage: str, spec: dict[str, Any], on_message: Any) -> Message:  # Any: JSON; a callback
         """Run a stage in a process of its own."""
@@ -57,12 +73,6 @@ class RunWork:
 @contextmanager
 def working_folder(handle: JobHandle) -> Iterator[Path]:
     """A fresh local folder for this claim, gone afterwards with whatever is in it."""
-    root = handle.context.settings.data.resolve() / "work" / str(handle.claim.subject_id)
-    # What an earlier claim left on this machine is of no use: its checkpoints are in storage.
-    shutil.rmtree(root, ignore_errors=True)
-    folder = root / str(handle.claim.fence)
-    folder.mkdir(parents=True)
-    try:
+    root = handle.context.work_root
+    with work_folder(root, f"{handle.claim.job_id}-{handle.claim.fence}") as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from worker.trainer import Spec, Tell
 
 _IMAGES_A_BATCH = 64
 _CAPTIONS_A_BATCH = 1024
-_TELL_S = 0.5
+_TELL_S = 1.0
 
 
 def encode_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON

@@ -1,29 +1,39 @@
 """Stage `train`: CRCL on the vectors of a corpus version."""
 
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from app.core.errors import JobFailedError
 from crcl_core.data import PairFeatures
 from crcl_core.training import EpochReport, TrainingConfig, save_heads, train
 from crcl_core.types import CheckpointError
 from worker.trainer import Spec, Tell
+
+_STOPPED = 75  # the exit status by which programs say "try again later"
 
 
 def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     """Train, and write `model.safetensors`, `labels.npz` and the embeddings.
 
     Args:
-        spec: `images`, `captions` (npy files), `pairs` (npz with `image_index`, `caption_index`), `config` (values of a
-            TrainingConfig), `has_joint_space`, `device`, `n_threads`, `checkpoints` (folder, may hold one to go on
-            from), `out`.
+        spec: `images`, `captions` (npy files), `pairs` (npz with `image_index`, `caption_index`), `config` (those
+            values of a TrainingConfig that do not follow from the corpus's size), `has_joint_space`, `device`,
+            `n_threads`, `checkpoints` (folder, may hold one to go on from), `out`.
         tell: gets an `epoch` message after each checkpoint.
 
     Returns:
-        `r_sum`, `serving_epoch`, `n_epochs`.
+        `r_sum`, `serving_epoch`, `n_epochs`, `round_epochs`.
+
+    Raises:
+        SystemExit: it was asked to stop (SIGTERM), and did behind its next checkpoint.
+        JobFailedError: the configuration or the features cannot be trained on.
     """
+    is_asked = _stop_when_asked()
     torch.set_num_threads(max(int(spec["n_threads"]), 1))
     pairs = np.load(spec["pairs"], allow_pickle=False)
     features = PairFeatures(
@@ -32,11 +42,16 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         image_index=pairs["image_index"],
         caption_index=pairs["caption_index"],
     )
-    config = TrainingConfig(**spec["config"])
+    try:
+        config = TrainingConfig.for_corpus(features.n_pairs, features.n_images, **spec["config"])
+    except ValueError as error:
+        raise JobFailedError(f"the configuration cannot be trained with: {error}", code="invalid_config") from error
     folder = Path(spec["checkpoints"])
 
     def on_epoch(report: EpochReport) -> None:
         tell({"kind": "epoch", "report": report.to_json(), "checkpoint": _newest(folder)})
+        if is_asked.is_set():
+            raise SystemExit(_STOPPED)
 
     options = {"has_joint_space": spec["has_joint_space"], "device": spec["device"], "on_epoch": on_epoch}
     try:
@@ -52,7 +67,18 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     np.savez(out / "labels.npz", labels=result.labels, shadow_labels=result.shadow_labels, history=result.label_history)
     np.save(out / "image_embeddings.npy", result.image_embeddings)
     np.save(out / "caption_embeddings.npy", result.caption_embeddings)
-    return {"r_sum": result.r_sum, "serving_epoch": result.serving_epoch, "n_epochs": len(result.reports)}
+    return {
+        "r_sum": result.r_sum,
+        "serving_epoch": result.serving_epoch,
+        "n_epochs": len(result.reports),
+        "round_epochs": list(config.round_epochs),
+    }
+
+
+def _stop_when_asked() -> threading.Event:
+    is_asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: is_asked.set())
+    return is_asked
 
 
 def _newest(folder: Path) -> str | None:

@@ -2,20 +2,17 @@
 
 import time
 import uuid
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.core.database import session_scope
 from app.core.errors import JobFailedError
-from app.core.models import JobKind, JobState, new_id
+from app.core.models import JobKind, new_id
 from app.core.repositories.importing import begin_import, fail_import, has_version, publish_version
-from app.core.repositories.jobs import Claim, job_metrics
+from app.core.repositories.jobs import job_metrics
 from worker.context import WorkerContext
-from worker.execution import JobHandle, execute_job
+from worker.execution import JobHandle, JobProcedure, execute_job
 from worker.pipeline.importing import ImportLimits, import_archive, shard_prefix
+from worker.work_folders import work_folder
 
 _PHASE = "import"
 _TELL_S = 0.5
@@ -23,49 +20,45 @@ _TELL_S = 0.5
 
 def import_corpus(context: WorkerContext, job_id: uuid.UUID) -> None:
     """Do the import of this job, unless somebody else has it."""
-
-    def end(session: Session, claim: Claim, state: JobState, error: dict[str, Any]) -> None:  # Any: JSON
-        fail_import(session, claim, state, error)
-
-    execute_job(context, JobKind.IMPORT, job_id, _import, end=end)
+    execute_job(context, job_id, _PROCEDURE)
 
 
 def _import(handle: JobHandle) -> None:
-    context = handle.context
-    with session_scope(context.session_factory) as session:
-        corpus = begin_import(session, handle.claim)
-        metrics = job_metrics(session, handle.claim.job_id) or {}
-        if corpus is None or corpus.archive_key is None:
-            raise JobFailedError(f"corpus {handle.claim.subject_id} or its archive is gone", code="corpus_gone")
-        archive_key = corpus.archive_key
-    _delete_leftovers(handle, metrics.get("version_id"))
+    archive_key, leftover_id = handle.transaction(lambda session: _begin(session, handle))
+    _delete_unpublished(handle, leftover_id)
     version_id = new_id()
     # Named before the first byte is written, so that whoever comes after a crash knows what to delete.
     handle.progress(_PHASE, 0.0, metrics={"version_id": str(version_id)})
     try:
         _import_version(handle, version_id, archive_key)
     except BaseException:
-        _delete_leftovers(handle, str(version_id))
+        _delete_unpublished(handle, version_id)
         raise
+
+
+def _begin(session: Session, handle: JobHandle) -> tuple[str, uuid.UUID | None]:
+    """The archive's key, and the version that an earlier attempt may have left shards of."""
+    corpus = begin_import(session, handle.claim)
+    if corpus is None or corpus.archive_key is None:
+        raise JobFailedError(f"corpus {handle.claim.subject_id} or its archive is gone", code="corpus_gone")
+    leftover = (job_metrics(session, handle.claim.job_id) or {}).get("version_id")
+    return corpus.archive_key, None if leftover is None else uuid.UUID(leftover)
 
 
 def _import_version(handle: JobHandle, version_id: uuid.UUID, archive_key: str) -> None:
     context = handle.context
-    scratch_root = context.settings.data.resolve() / "work"
-    scratch_root.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch_root, prefix="import-") as scratch:
+    with work_folder(context.work_root, f"{handle.claim.job_id}-{handle.claim.fence}") as scratch:
         version = import_archive(
             context.storage.local_path(archive_key),
             context.storage,
             version_id,
             ImportLimits.from_settings(context.settings),
-            scratch=Path(scratch),
+            scratch=scratch,
             threads=context.n_threads,
             on_progress=_Teller(handle),
         )
     handle.check()
-    with session_scope(context.session_factory) as session:
-        publish_version(session, handle.claim, version)
+    handle.transaction(lambda session: publish_version(session, handle.claim, version))
 
 
 class _Teller:
@@ -85,11 +78,22 @@ class _Teller:
             self._handle.progress(_PHASE, share, eta_s=eta_s)
 
 
-def _delete_leftovers(handle: JobHandle, version_id: str | None) -> None:
-    """Delete the shards of an attempt that published no version."""
+def _delete_unpublished(handle: JobHandle, version_id: uuid.UUID | None) -> None:
+    """Delete the shards of an attempt that published no version.
+
+    Asked without the handle's checks: it is also done when the job must not go on.
+    """
     if version_id is None:
         return
-    with session_scope(handle.context.session_factory) as session:
-        if has_version(session, uuid.UUID(version_id)):
-            return
-    handle.context.storage.delete_prefix(shard_prefix(uuid.UUID(version_id)))
+    with handle.context.session_factory() as session:
+        is_published = has_version(session, version_id)
+    if not is_published:
+        handle.context.storage.delete_prefix(shard_prefix(version_id))
+
+
+def _delete_archive(handle: JobHandle) -> None:
+    """A corpus whose import failed keeps nothing."""
+    handle.context.storage.delete_prefix(f"corpora/{handle.claim.subject_id}")
+
+
+_PROCEDURE = JobProcedure(JobKind.IMPORT, _import, _delete_archive, fail_import)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import psycopg
 from psycopg import sql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 
@@ -20,7 +21,11 @@ def copy_rows(session: Session, table: str, columns: Mapping[str, str], rows: It
     connection = cast("psycopg.Connection", session.connection().connection.driver_connection)
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(table), names)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(list(columns.values()))
-        for row in rows:
-            copy.write_row(row)
+    try:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(list(columns.values()))
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        # As SQLAlchemy would have raised it, so that callers need to know one family of errors.
+        raise DBAPIError.instance(f"COPY {table}", None, error, psycopg.Error) from error

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from PIL import Image
 
 from app.core.models import RejectionCode
-from worker.pipeline.image_decoding import MAGIC_BYTES, MEDIA_TYPES, image_format, open_image
+from worker.pipeline.image_decoding import MAGIC_BYTES, MEDIA_TYPES, image_format, open_image, upright_rgb
 from worker.pipeline.importing.printable_text import printable
 from worker.pipeline.importing.rows import RowFault
 
 # Decoded, this is some 100 MB: larger ones take turns, so that memory does not grow with the number of threads.
 _LARGE_PIXELS = 25_000_000
 _LARGE = threading.Lock()
-_ORIENTATION = 0x0112
-_TURNED = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +69,8 @@ def _n_pixels(image: Image.Image, max_pixels: int) -> int:
 
 
 def _decoded(image: Image.Image, media_type: str) -> CheckedImage:
-    image.load()
-    width, height = image.size
-    if image.getexif().get(_ORIENTATION) in _TURNED:
-        width, height = height, width
+    # As the encoder will see it, so that no image that was accepted fails there.
+    width, height = upright_rgb(image).size
     return CheckedImage(width, height, media_type, int(getattr(image, "n_frames", 1)))
 
 

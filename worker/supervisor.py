@@ -27,6 +27,7 @@ log = structlog.get_logger()
 Message = dict[str, Any]  # Any: JSON; every message has a `kind`
 _POLL_S = 0.1
 _TAIL_BYTES = 2000
+_EXIT_S = 5.0
 _STOP_GRACE_S = 3.0  # below the five seconds after which a supervisor of the worker loses its patience
 _END_OF_OUTPUT = None
 
@@ -94,6 +95,7 @@ def _follow(
             continue
         heard_at = time.monotonic()
         if message is _END_OF_OUTPUT:
+            process.await_exit()
             return None
         if message["kind"] == "error":
             raise JobFailedError(message["detail"], code=message["code"])
@@ -141,6 +143,13 @@ class _StageProcess:
         """A training ends behind its next checkpoint, any other stage at once."""
         if self._popen.poll() is None:
             self._popen.terminate()
+
+    def await_exit(self) -> None:
+        """Let a process that has closed its output end by itself, so that its exit status is its own."""
+        try:
+            self._popen.wait(_EXIT_S)
+        except subprocess.TimeoutExpired:
+            log.warning("stage.lingers", pid=self._popen.pid)
 
     def kill(self) -> None:
         """End the whole group, whatever state it is in, and wait for it."""

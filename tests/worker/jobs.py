@@ -72,7 +72,7 @@ def queue_run(committed: Committed, queued: QueuedImport, **config: Any) -> Queu
 
 def coloured_corpus(path: Path, n_images: int = 24) -> Path:
     """A zip of plain pictures, each with two captions that name its colour; every eighth pair names another one."""
-    names = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200), "white": (240, 240, 240)}
+    names = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200), "grey": (120, 120, 120)}
     colours = list(names)
     files: dict[str, bytes] = {}
     rows: list[str] = []

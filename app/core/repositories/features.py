@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from app.core.models import FeatureSet, Image, Pair, new_id
@@ -41,7 +41,7 @@ def distinct_captions(session: Session, version_id: uuid.UUID) -> Iterator[str]:
     statement = (
         select(Pair.caption_ordinal, Pair.caption)
         .where(Pair.corpus_version_id == version_id)
-        .distinct(Pair.caption_ordinal)
+        .ext(distinct_on(Pair.caption_ordinal))
         .order_by(Pair.caption_ordinal, Pair.ordinal)
     )
     for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):

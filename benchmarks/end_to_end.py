@@ -34,7 +34,8 @@ def main() -> None:
                 seconds, run = _clean(client, asked.corpus, read_settings(None, asked.settings))
                 total = seconds_since(started_at)
     assert run.summary is not None
-    phases = seconds | {phase: round(s, 1) for phase, s in run.summary.seconds_by_phase.items()}
+    in_run = run.summary.seconds_by_phase
+    phases = seconds | {phase: round(in_run[phase], 1) for phase in ("features", "train", "report", "index")}
     phases["rest"] = round(total - sum(phases.values()), 1)  # publication, and waiting for a worker and for news
     peaks = memory.by_process()
     print(f"\nmachine: {describe_machine()}\nseed of the run: {run.config.get('seed')}")

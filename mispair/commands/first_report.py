@@ -1,6 +1,7 @@
 """What `mispair up` does once it serves: clean the given archive, or the demo the first time, and tell the result."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -102,9 +103,8 @@ class FirstReport:
                 draw_demo(files)
         cleaning = clean_once(client, self._progress, files.archive, DEMO_NAME, self._stop)
         flagged = client.report(cleaning.run.id, ReportFilter(is_flagged=True), page_size=500)
-        for line in compare_with_truth([row.pair_key for row in flagged], files.truth).lines():
-            typer.echo(line)
-        self._tell(client, cleaning)
+        found = compare_with_truth([row.pair_key for row in flagged], files.truth)
+        self._tell(client, cleaning, found.lines())
 
     def _is_demo_due(self, client: Client, files: DemoFiles) -> bool:
         """On an empty server, and on one that has the demo: it may be half done, and its report is worth naming."""
@@ -112,17 +112,19 @@ class FirstReport:
             return True
         return files.archive.exists() and find_corpus(client, archive_sha256(files.archive)) is not None
 
-    def _tell(self, client: Client, cleaning: Cleaning) -> None:
+    def _tell(self, client: Client, cleaning: Cleaning, findings: Sequence[str] = ()) -> None:
         run = cleaning.run
         target = self._data / "reports" / f"{_file_name(cleaning.corpus.name)}-{run.id}.csv"
         if not target.exists():
             target.parent.mkdir(mode=0o700, exist_ok=True)
             client.download_report(run.id, target)
+        if not cleaning.is_new:
+            self._progress.say(f"corpus {cleaning.corpus.name} has been cleaned before")
+        for line in (describe_run(run), *findings):
+            typer.echo(line)
         if cleaning.is_new:
-            typer.echo(describe_run(run))
+            typer.echo("the worst pairs:")
             print_rows(islice(client.report(run.id, page_size=_WORST_ROWS), _WORST_ROWS), no_tty=self._no_tty)
-        else:
-            self._progress.say("this archive has been cleaned before")
         typer.echo(f"REPORT url={client.url}/v1/runs/{run.id}/report csv={target}")
 
 

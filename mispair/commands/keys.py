@@ -35,7 +35,12 @@ def list_keys(*, data: DataOption = None, url: UrlOption = None, no_tty: NoTtyOp
     """List the keys, without their secrets."""
     with open_client(data, url) as client:
         rows = [
-            (key.id, key.name, key.public_id, key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
+            (
+                key.id,
+                key.name,
+                key.public_id,
+                *(_minute(time) for time in (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)),
+            )
             for key in client.keys()  # noqa: SIM118 - a client is no dict
         ]
     print_table(("id", "name", "public id", "created", "expires", "last used", "revoked"), rows, no_tty=no_tty)
@@ -49,3 +54,7 @@ def revoke_key(
     with open_client(data, url) as client:
         client.revoke_key(key_id)
     typer.echo(f"revoked {key_id}")
+
+
+def _minute(time: datetime | None) -> str | None:
+    return None if time is None else f"{time:%Y-%m-%d %H:%M}"

@@ -20,6 +20,12 @@ def command_of(pid: int) -> str:
     return _read(Path(f"/proc/{pid}/cmdline")).replace("\0", " ").strip()
 
 
+def parent_of(pid: int) -> int:
+    """The parent of a living process."""
+    # The name in brackets may hold anything, so the fields are counted from behind it: state, parent, ...
+    return int(_read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[1])
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")

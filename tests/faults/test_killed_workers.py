@@ -13,6 +13,8 @@ from app.core.embedded import EmbeddedServers
 from app.core.models import JobKind, JobState, Run
 from app.core.queue import WakeUps
 from app.core.repositories.jobs import request_cancel
+from app.core.repositories.workers import count_workers
+from app.core.settings import Settings
 from tests.factories import Committed
 from tests.faults.conftest import StartWorker
 from tests.faults.worker_process import WorkerProcess, living, wait_for
@@ -221,3 +223,65 @@ def test_no_run_is_lost_when_redis_is_killed_and_comes_back_empty(
         wait_done(committing, run)
         check_published_once(committing, run, expected, n_claims=1)
     assert worker.is_running
+
+
+def test_a_training_outlives_a_crash_of_the_database(
+    committing: Committed,
+    ready_corpus: QueuedImport,
+    expected: _Report,
+    start_worker: StartWorker,
+    wake_ups: WakeUps,
+    breakable_servers: EmbeddedServers,
+) -> None:
+    worker = start_worker("one")
+    run = begin_run(committing, ready_corpus, wake_ups)
+    trainer = wait_training(committing, run, worker)
+    server = breakable_servers.postgres
+    assert server is not None
+    assert server.child is not None
+    server.child.kill()
+    server.launch()
+    server.wait_ready(30)
+    wait_for("the job's next attempt or end", lambda: "database.tried_again" in worker.log() or not living([trainer]))
+    wait_done(committing, run)
+    with committing() as session:
+        n_claims = job_of(session, run.job_id).attempt
+    # On a slow machine the restart may outlast the lease of this test; then the run is resumed.
+    assert n_claims <= 2
+    check_published_once(committing, run, expected, n_claims=n_claims)
+    assert worker.is_running
+
+
+def test_a_worker_says_that_it_lives_and_takes_its_leave(
+    committing: Committed, start_worker: StartWorker, fault_settings: Settings
+) -> None:
+    def n_workers() -> int:
+        with committing() as session:
+            return count_workers(session, fault_settings.worker_seen_s)
+
+    worker = start_worker("one")
+    wait_for("its row", lambda: n_workers() == 1, timeout_s=5)
+    family = worker.family()
+    worker.kill(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    assert n_workers() == 0
+    assert not living(family)
+
+
+def test_what_a_killed_worker_left_on_the_disk_is_swept_by_the_next(
+    committing: Committed,
+    ready_corpus: QueuedImport,
+    start_worker: StartWorker,
+    wake_ups: WakeUps,
+    fault_settings: Settings,
+) -> None:
+    first = start_worker("first")
+    run = begin_run(committing, ready_corpus, wake_ups)
+    wait_training(committing, run, first)
+    first.kill()
+    first.wait(5)
+    work = fault_settings.data / "work"
+    assert [path.name for path in work.iterdir() if path.is_dir()] == [f"{run.job_id}-1"]
+    start_worker("second")
+    wait_done(committing, run)
+    wait_for("an empty folder", lambda: not list(work.iterdir()), timeout_s=5)

@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Self, final
 
-_MANY_CAPTIONS = 3.0
+# Up to that many pairs, that many rounds.
+_ROUNDS: tuple[tuple[float, int], ...] = ((5_000, 6), (20_000, 4), (math.inf, 3))
+_SEVERAL_CAPTIONS = 1.2
+# With more pairs than this an epoch has so many steps that rounds need fewer of them.
+_MANY_PAIRS = 60_000
 
 _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     (("warmup_epochs", "complementary_weight", "weight_decay"), lambda value: value >= 0, "0 or more"),
@@ -75,23 +79,33 @@ class TrainingConfig:
     def for_corpus(cls, n_pairs: int, n_images: int, **chosen: Any) -> Self:  # Any: fields of several types.
         """Builds the settings that suit a corpus; `chosen` ones are taken as they are.
 
-        The paper's 5,5,5,30 is meant for 145,000 pairs, and long rounds memorise mismatches when pairs are few: on
-        Flickr8k with one caption an image many short rounds with dropout order the pairs better. With several captions
-        an image the siblings hold the labels up, and rounds of two epochs suffice.
+        The paper's 5,5,5,30 is meant for 145,000 pairs and a large model. Heads on frozen vectors learn in some 50 to
+        250 steps what tells pairs apart and then memorise mismatches, so what counts is how often a pair is seen: all
+        rounds are short, the fewer pairs the more rounds (each starts from better labels), and the rate drops for the
+        last two epochs of each. Measured on Flickr8k at 40 % noise (AUROC of the shadow labels): one caption an image,
+        rounds 6,6,6,24 without dropout 0.849, with dropout 0.3 0.880, rounds 4,4,4,4 0.967, with the late drop 0.970;
+        five captions, rounds 3,3,3,3 0.990, 5,5,5 0.992; 1,500 pairs, four rounds 0.936, eight 0.940, twelve epochs a
+        round 0.747.
 
         Args:
             n_pairs: N.
             n_images: I, distinct images.
             chosen: Fields of this class.
+
+        Raises:
+            ValueError: As for the class.
         """
+        n_rounds = next(n_rounds for most_pairs, n_rounds in _ROUNDS if n_pairs <= most_pairs)
         captions_per_image = n_pairs / max(n_images, 1)
-        n_rounds, n_epochs = (4, 2) if captions_per_image >= _MANY_CAPTIONS else (5, 4)
-        last = 2 * n_epochs if captions_per_image >= _MANY_CAPTIONS else n_epochs
+        # Siblings hold a caption back from being memorised, so a round may be longer where images have several.
+        n_epochs = 4 if captions_per_image < _SEVERAL_CAPTIONS else 5
+        if n_pairs > _MANY_PAIRS:
+            n_epochs = max(2, round(n_epochs * _MANY_PAIRS / n_pairs))
         suited: dict[str, Any] = {  # Any: as above.
-            "round_epochs": (n_epochs,) * (n_rounds - 1) + (last,),
+            "round_epochs": (n_epochs,) * n_rounds,
             "warmup_epochs": 1,
+            "lr_decay_epochs": max(2, n_epochs - 1),
             "dropout": 0.3,
-            "lr_decay_epochs": 100,
         }
         return cls(**{**suited, **chosen})
 

@@ -119,6 +119,9 @@ def _do_and_record(handle: JobHandle, procedure: JobProcedure) -> None:
     except SQLAlchemyError as error:
         # The database is away: the lease runs out, and the sweeper wakes whoever is there then.
         log.warning("job.not_recorded", error=str(error))
+    except (StorageError, OSError) as error:
+        # The job has ended; only what it leaves in storage is still there.
+        log.warning("job.not_cleaned_up", error=str(error))
 
 
 def _do(handle: JobHandle, procedure: JobProcedure) -> None:

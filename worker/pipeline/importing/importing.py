@@ -51,7 +51,7 @@ def import_archive(
     Raises:
         ArchiveRefusedError: the archive as a whole cannot be used.
     """
-    with open_archive(archive_path, limits, scratch) as archive:
+    with open_archive(archive_path, limits, scratch, lambda: on_progress(0.0)) as archive:
         on_progress(0.0)
         chosen = choose_manifest(archive.members, limits)
         manifest = read_manifest(archive, chosen, limits, lambda: on_progress(0.0))

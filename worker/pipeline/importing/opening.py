@@ -1,5 +1,6 @@
 """From an uploaded file to an archive, by its first bytes and never by its name."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from worker.pipeline.importing.limits import ImportLimits
@@ -12,13 +13,16 @@ _GZIP_START = b"\x1f\x8b"
 _TAR_MAGIC = slice(257, 262)
 
 
-def open_archive(path: Path, limits: ImportLimits, scratch: Path) -> ZipArchive | TarArchive:
+def open_archive(
+    path: Path, limits: ImportLimits, scratch: Path, check: Callable[[], None] = lambda: None
+) -> ZipArchive | TarArchive:
     """Open an archive and check its member list. Use the result as a context manager.
 
     Args:
         path: the uploaded file.
         limits: of the import.
         scratch: folder for temporary files.
+        check: called now and then while a large archive is unpacked or walked; it may raise to stop the import.
 
     Raises:
         ArchiveRefusedError: the archive as a whole cannot be used.
@@ -28,10 +32,10 @@ def open_archive(path: Path, limits: ImportLimits, scratch: Path) -> ZipArchive 
     if start.startswith(_ZIP_STARTS):
         return ZipArchive(path, limits)
     if start.startswith(_GZIP_START):
-        return TarArchive(path, limits, is_gzipped=True, scratch=scratch)
+        return TarArchive(path, limits, is_gzipped=True, scratch=scratch, check=check)
     # Archives from before POSIX have no magic; their header's checksum decides.
     if start[_TAR_MAGIC] == b"ustar" or len(start) == _TAR_MAGIC.stop:
-        return TarArchive(path, limits, is_gzipped=False, scratch=scratch)
+        return TarArchive(path, limits, is_gzipped=False, scratch=scratch, check=check)
     raise ArchiveRefusedError(
         RefusalCode.UNREADABLE_ARCHIVE,
         f"the archive starts with {start[:4].hex(' ') or 'nothing'}, expected a zip, tar or tar.gz file",

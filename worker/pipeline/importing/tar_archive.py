@@ -3,7 +3,7 @@
 import io
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
@@ -30,15 +30,18 @@ class TarArchive:
         is_gzipped: whether it must be unpacked first. That goes to an unnamed temporary file, which ends with the
             process, so that members can be read in any order.
         scratch: folder of that temporary file.
+        check: called now and then; it may raise.
     """
 
-    def __init__(self, path: Path, limits: ImportLimits, *, is_gzipped: bool, scratch: Path) -> None:
+    def __init__(
+        self, path: Path, limits: ImportLimits, *, is_gzipped: bool, scratch: Path, check: Callable[[], None]
+    ) -> None:
         self._produced = ProducedBytes(limits.max_unpacked_bytes(path.stat().st_size))
-        self._file = unpack_gzip(path, self._produced, scratch) if is_gzipped else path.open("rb")
+        self._file = unpack_gzip(path, self._produced, scratch, check) if is_gzipped else path.open("rb")
         try:
             self._n_bytes = self._file.seek(0, io.SEEK_END)
             self._file.seek(0)
-            self._index = _index(self._file, self._n_bytes, limits)
+            self._index = _index(self._file, self._n_bytes, limits, check)
         except BaseException:
             self._file.close()
             raise
@@ -114,12 +117,13 @@ class _WatchedFile(io.RawIOBase):
         return self._file.tell()
 
 
-def _index(file: IO[bytes], n_bytes: int, limits: ImportLimits) -> MemberIndex:
+def _index(file: IO[bytes], n_bytes: int, limits: ImportLimits, check: Callable[[], None]) -> MemberIndex:
     watched = _WatchedFile(file)
     index = MemberIndex(limits)
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", watched), mode="r:") as tar:
             while (info := tar.next()) is not None:
+                check()
                 _add(index, info, n_bytes)
                 tar.members.clear()  # type: ignore[attr-defined]  # typeshed omits it; it would keep every header
     except _FAULTS as error:

@@ -3,6 +3,7 @@
 import gzip
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +13,7 @@ from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 _CHUNK = 1024 * 1024
 
 
-def unpack_gzip(path: Path, produced: ProducedBytes, scratch: Path) -> IO[bytes]:
+def unpack_gzip(path: Path, produced: ProducedBytes, scratch: Path, check: Callable[[], None]) -> IO[bytes]:
     """Unpack into an unnamed file in `scratch`; the caller closes it, and then it is gone.
 
     Raises:
@@ -23,6 +24,7 @@ def unpack_gzip(path: Path, produced: ProducedBytes, scratch: Path) -> IO[bytes]
     try:
         with gzip.open(path) as source:
             while chunk := source.read(_CHUNK):
+                check()
                 produced.add(len(chunk))
                 unpacked.write(chunk)
         unpacked.flush()

@@ -100,7 +100,7 @@ def add_run(session: Session, stored: StoredCorpus, config: RunConfig | None = N
         corpus_id=stored.corpus.id,
         corpus_version_id=stored.version.id,
         job_id=job.id,
-        config=(config or RunConfig(encoder="toy")).model_dump(mode="json"),
+        config=(config or RunConfig(encoder="toy", threshold=0.5)).model_dump(mode="json"),
     )
     session.add(run)
     session.flush()

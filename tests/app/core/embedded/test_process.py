@@ -149,7 +149,9 @@ class TestGuardedCommand:
             answer = subprocess.run(guarded_command(show, signal.SIGKILL), check=True, capture_output=True, text=True)
         finally:
             signal.signal(signal.SIGINT, before)
-        assert int(answer.stdout.split()[1], 16) == 0
+        ignored = int(answer.stdout.split()[1], 16)
+        # Signals 32 and 33 belong to the C library: no program may set them, so whoever ignores them hands that on.
+        assert ignored & ~(1 << 31 | 1 << 32) == 0
 
 
 class TestLastLines:

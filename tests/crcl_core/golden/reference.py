@@ -1,17 +1,21 @@
-"""The reference values of the paper's own implementation, read once."""
+"""Values that the paper's official implementation computed, for tests of numerical equality."""
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-_PATH = Path(__file__).with_name("reference_crcl.npz")
+from crcl_core.types import DoubleArray, IntArray
+
+_FILE = Path(__file__).parent / "reference_crcl.npz"
 
 
-@cache
-def reference(name: str) -> npt.NDArray[np.float64]:
-    """One array of `reference_crcl.npz`, as float64."""
-    with np.load(_PATH, allow_pickle=False) as arrays:
-        values: npt.NDArray[np.float64] = arrays[name].astype(np.float64)
-    return values
+def reference_array(name: str) -> DoubleArray:
+    """Loads one array as float64."""
+    with np.load(_FILE, allow_pickle=False) as arrays:
+        return np.asarray(arrays[name], dtype=np.float64)
+
+
+def reference_positions() -> IntArray:
+    """(20, 3): round, epoch and half of each step of the label correction."""
+    with np.load(_FILE, allow_pickle=False) as arrays:
+        return np.asarray(arrays["scc/round_epoch_half"], dtype=np.int64)

@@ -32,7 +32,8 @@ def near_equal_batches(pairs: Tensor, batch_size: int, random: torch.Generator) 
     """
     if len(pairs) < 2:
         return []
-    n_batches = max(1, round(len(pairs) / batch_size))
+    # Half the pairs at most: three pairs in batches of 2 would round to two batches, and one pair would be alone.
+    n_batches = max(1, min(round(len(pairs) / batch_size), len(pairs) // 2))
     order = torch.randperm(len(pairs), generator=random)
     return list(pairs[order].tensor_split(n_batches))
 

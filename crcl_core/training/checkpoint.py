@@ -4,6 +4,7 @@ A checkpoint is written aside, fsynced and renamed, and its folder fsynced, so t
 The newest two are kept. Each has its SHA-256 beside it; one whose bytes differ is passed over.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -15,15 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from crcl_core.data import PairFeatures
-from crcl_core.training.config import TrainingConfig
+from crcl_core.training.config import CODE_VERSION, TrainingConfig
 from crcl_core.training.state import Snapshot
 from crcl_core.types import CheckpointError
 
 log = structlog.get_logger()
 
 FORMAT_VERSION = "1"
-# Raised whenever a change of the code changes what a training computes: older checkpoints are then refused.
-CODE_VERSION = "1"
 _N_KEPT = 2
 
 
@@ -59,9 +58,10 @@ class CheckpointStore:
         aside = path.with_suffix(".part")
         metadata = {
             "format_version": FORMAT_VERSION,
+            "code_version": CODE_VERSION,
             "identity": self._identity,
             "seed": str(self._config.seed),
-            "config": self._config.fingerprint(),
+            "config": json.dumps(dataclasses.asdict(self._config)),
             "facts": json.dumps(snapshot.facts),
         }
         save_file(snapshot.tensors, aside, metadata=metadata)
@@ -110,7 +110,8 @@ class CheckpointStore:
 
 def _is_whole(path: Path) -> bool:
     digest = _digest_path(path)
-    return digest.is_file() and digest.read_text(encoding="ascii") == _sha256(path)
+    # Compared as bytes: a damaged digest need not be text.
+    return digest.is_file() and digest.read_bytes() == _sha256(path).encode("ascii")
 
 
 def _digest_path(path: Path) -> Path:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Self, final
 
+# Raised whenever a change of the code changes what a training computes: older checkpoints are then refused.
+CODE_VERSION = "2"
+
 # Up to that many pairs, that many rounds.
 _ROUNDS: tuple[tuple[float, int], ...] = ((5_000, 6), (20_000, 4), (math.inf, 3))
 _SEVERAL_CAPTIONS = 1.2
@@ -101,13 +104,10 @@ class TrainingConfig:
         n_epochs = 4 if captions_per_image < _SEVERAL_CAPTIONS else 5
         if n_pairs > _MANY_PAIRS:
             n_epochs = max(2, round(n_epochs * _MANY_PAIRS / n_pairs))
-        suited: dict[str, Any] = {  # Any: as above.
-            "round_epochs": (n_epochs,) * n_rounds,
-            "warmup_epochs": 1,
-            "lr_decay_epochs": max(2, n_epochs - 1),
-            "dropout": 0.3,
-        }
-        return cls(**{**suited, **chosen})
+        suited: dict[str, Any] = {"round_epochs": (n_epochs,) * n_rounds, "warmup_epochs": 1, "dropout": 0.3, **chosen}
+        # From the rounds that were chosen: else most epochs of a chosen round of 30 would train at no rate at all.
+        longest = max(suited["round_epochs"], default=0) + suited["warmup_epochs"]
+        return cls(**{"lr_decay_epochs": max(2, longest - 2), **suited})
 
     @property
     def n_total_epochs(self) -> int:

@@ -1,5 +1,6 @@
 """Trained heads as one safetensors file, with what is needed to build them again in its metadata."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,13 +8,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from crcl_core.models import MatchingHeads
+from crcl_core.training.config import CODE_VERSION, TrainingConfig
 from crcl_core.types import CheckpointError
 
 FORMAT_VERSION = "1"
 
 
-def save_heads(heads: MatchingHeads, path: Path) -> None:
-    """Writes the heads' weights and shape."""
+def save_heads(heads: MatchingHeads, path: Path, *, config: TrainingConfig | None = None) -> None:
+    """Writes the heads' weights and shape.
+
+    Args:
+        heads: Trained heads, on any device.
+        path: The file; replaced if it exists.
+        config: How they were trained, kept in the file for its reader.
+    """
     shape = {
         "image_dim": heads.image_dim,
         "caption_dim": heads.caption_dim,
@@ -22,7 +30,10 @@ def save_heads(heads: MatchingHeads, path: Path) -> None:
         "has_joint_space": heads.has_joint_space,
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in heads.state_dict().items()}
-    save_file(weights, path, metadata={"format_version": FORMAT_VERSION, "shape": json.dumps(shape)})
+    metadata = {"format_version": FORMAT_VERSION, "code_version": CODE_VERSION, "shape": json.dumps(shape)}
+    if config is not None:
+        metadata |= {"config": json.dumps(dataclasses.asdict(config)), "seed": str(config.seed)}
+    save_file(weights, path, metadata=metadata)
 
 
 def load_heads(path: Path) -> MatchingHeads:
@@ -47,6 +58,6 @@ def load_heads(path: Path) -> MatchingHeads:
             has_joint_space=shape["has_joint_space"],
         )
         heads.load_state_dict(weights)
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be read as trained heads: {error}") from error
     return heads.eval()

@@ -87,7 +87,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A finished run in numbers. `label_histogram` counts correspondence in 20 equal bins of [0, 1]."""
+    """A finished run in numbers. `correspondence_histogram` counts correspondence in 20 equal bins of [0, 1]."""
 
     n_pairs: int
     n_images: int
@@ -95,7 +95,7 @@ class RunSummary:
     n_flagged: int
     threshold: float
     mean_correspondence: float
-    label_histogram: tuple[int, ...]
+    correspondence_histogram: tuple[int, ...]
     encoder: str
     encoder_fingerprint: str
     round_epochs: tuple[int, ...]

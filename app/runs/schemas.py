@@ -21,7 +21,7 @@ class RunSummary(WireModel):
     n_flagged: int = Field(description="pairs whose correspondence lies below `threshold`")
     threshold: float
     mean_correspondence: float
-    label_histogram: list[int] = Field(description="pairs by correspondence, 20 equal bins of [0, 1]")
+    correspondence_histogram: list[int] = Field(description="pairs by correspondence, 20 equal bins of [0, 1]")
     encoder: str
     encoder_fingerprint: str
     round_epochs: list[int]

@@ -21,7 +21,7 @@ SUMMARY: Json = {
     "n_flagged": 1,
     "threshold": 0.5,
     "mean_correspondence": 0.7,
-    "label_histogram": [0] * 20,
+    "correspondence_histogram": [0] * 20,
     "encoder": "toy",
     "encoder_fingerprint": "ab",
     "round_epochs": [2, 4],

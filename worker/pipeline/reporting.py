@@ -96,7 +96,7 @@ def summarise(report: Report, threshold: float) -> dict[str, Any]:  # Any: JSON
         "n_flagged": int((report.correspondence < np.float32(threshold)).sum()),
         "threshold": threshold,
         "mean_correspondence": float(report.correspondence.mean()),
-        "label_histogram": [int(count) for count in histogram],
+        "correspondence_histogram": [int(count) for count in histogram],
         "is_calibrated": False,
     }
 

@@ -143,7 +143,7 @@ def make_summary(stored: StoredCorpus, correspondence: Sequence[float], fingerpr
         "n_flagged": int((values < np.float32(0.5)).sum()),
         "threshold": 0.5,
         "mean_correspondence": float(values.mean()),
-        "label_histogram": np.histogram(values, bins=20, range=(0, 1))[0].tolist(),
+        "correspondence_histogram": np.histogram(values, bins=20, range=(0, 1))[0].tolist(),
         "encoder": "toy",
         "encoder_fingerprint": fingerprint,
         "round_epochs": [2, 2],

@@ -114,7 +114,7 @@ class TestWorks:
         assert (summary["n_pairs"], summary["n_images"], summary["n_captions"]) == (_N_PAIRS, 24, _N_PAIRS)
         assert summary["threshold"] == RunConfig().threshold
         assert summary["n_flagged"] == sum(row[2] < summary["threshold"] for row in report)
-        assert sum(summary["label_histogram"]) == _N_PAIRS
+        assert sum(summary["correspondence_histogram"]) == _N_PAIRS
         assert summary["mean_correspondence"] == pytest.approx(sum(row[2] for row in report) / _N_PAIRS, abs=1e-6)
         assert set(summary["seconds_by_phase"]) == {"features", "train", "report", "index"}
         assert (summary["encoder"], summary["round_epochs"], summary["n_threads"]) == ("toy", [2, 2], 1)

@@ -92,7 +92,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def live(data: Path) -> Iterator[_Live]:
+def hangup_by_default() -> Iterator[None]:
+    """Under nohup this process ignores SIGHUP, and so would its children, rightly; the tests want the usual case."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def live(data: Path, hangup_by_default: None) -> Iterator[_Live]:  # noqa: ARG001 - it must come before the start
     stack = _Live(data)
     try:
         stack.wait_ready()

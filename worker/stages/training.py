@@ -63,7 +63,7 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
             path.unlink()
         result = train(features, config, checkpoint_folder=folder, **options)
     out = Path(spec["out"])
-    save_heads(result.heads, out / "model.safetensors")
+    save_heads(result.heads, out / "model.safetensors", config=config)
     np.savez(out / "labels.npz", labels=result.labels, shadow_labels=result.shadow_labels, history=result.label_history)
     np.save(out / "image_embeddings.npy", result.image_embeddings)
     np.save(out / "caption_embeddings.npy", result.caption_embeddings)

@@ -23,7 +23,13 @@ class WorkerContext:
 
     @cached_property
     def engine(self) -> Engine:
-        return make_engine(self.settings.database_url, pool_size=4, application_name="mispair-worker")
+        # A worker that freezes within a transaction would keep its job's row locked: nobody could take the job over.
+        return make_engine(
+            self.settings.database_url,
+            pool_size=4,
+            application_name="mispair-worker",
+            idle_in_transaction_s=self.settings.lease_s,
+        )
 
     @cached_property
     def session_factory(self) -> sessionmaker[Session]:

@@ -32,6 +32,15 @@ class TestMakeEngine:
             assert connection.execute(select(func.pg_backend_pid())).scalar_one() != pid
         engine.dispose()
 
+    @pytest.mark.parametrize(("limit_s", "shown"), [(None, "0"), (1.5, "1500ms")])
+    def test_a_silent_transaction_is_ended_only_where_asked_for(
+        self, fresh_database_url: str, limit_s: float | None, shown: str
+    ) -> None:
+        engine = make_engine(fresh_database_url, idle_in_transaction_s=limit_s)
+        with engine.connect() as connection:
+            assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == shown
+        engine.dispose()
+
 
 class TestSessionScope:
     def test_it_commits(self, session_factory: sessionmaker[Session]) -> None:

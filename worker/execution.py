@@ -148,7 +148,7 @@ def _do(handle: JobHandle, procedure: JobProcedure) -> None:
         log.warning("job.left", error=str(error))
     except AppError as error:
         _end(handle, procedure, JobState.FAILED, error)
-    except Exception as error:
+    except Exception as error:  # a fault of ours: the job must not hang on it, and its log keeps the traceback
         _leave(handle, f"{type(error).__name__}: {error}")
         log.exception("job.unexpected_error")
 

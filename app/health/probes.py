@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import lru_cache
 
 from alembic.script import ScriptDirectory
 from kombu import Connection
-from sqlalchemy import Engine, NullPool, create_engine, func, select, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.orm import Session
 
-from app.core.models import WorkerHeartbeat
+from app.core.repositories.workers import count_workers
 from app.core.settings import Settings
 from app.core.storage import Storage
 from migrations.upgrading import alembic_config
@@ -69,11 +68,8 @@ class Probes:
 
     def workers(self) -> str:
         """Whether any worker was seen lately."""
-        seen_since = func.now() - timedelta(seconds=self._settings.worker_seen_s)
         with self._session() as session:
-            n_workers = session.execute(
-                select(func.count()).select_from(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > seen_since)
-            ).scalar_one()
+            n_workers = count_workers(session, self._settings.worker_seen_s)
         if n_workers == 0:
             raise DegradedError(f"no worker was seen within {self._settings.worker_seen_s:g} s; jobs wait")
         return f"{n_workers} seen within {self._settings.worker_seen_s:g} s"

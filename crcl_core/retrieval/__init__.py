@@ -2,10 +2,8 @@
 
 from crcl_core.retrieval.artefact import IndexDamagedError, IndexHeader, IndexKind
 from crcl_core.retrieval.index import VectorIndex, build_index, open_index
-from crcl_core.retrieval.index_cache import IndexCache
 
 __all__ = [
-    "IndexCache",
     "IndexDamagedError",
     "IndexHeader",
     "IndexKind",

@@ -68,7 +68,7 @@ class TestFingerprint:
 
 class TestValidation:
     def test_refuses_double_precision(self) -> None:
-        with pytest.raises(ValueError, match="image_features is float64 with 2 axes, expected float32 with 2 axes"):
+        with pytest.raises(ValueError, match="image_features is float64 with 2 axes, expected float32"):
             _features(images=np.zeros((2, 3)))  # type: ignore[arg-type]  # the wrong type is the test
 
     def test_refuses_vectors_with_one_axis(self) -> None:
@@ -83,3 +83,51 @@ class TestValidation:
     def test_refuses_an_index_outside_its_vectors(self, bad: int) -> None:
         with pytest.raises(ValueError, match=r"image_index spans .*, expected rows 0 to 1"):
             _features(image_index=np.array([0, 0, 1, bad]))
+
+
+class TestRegionsAndWords:
+    def test_sizes_are_those_of_a_region_and_of_the_longest_caption(self) -> None:
+        features = _worded([[1, 2, 0], [3, 0, 0]])
+        assert (features.n_regions, features.image_dim) == (5, 4)
+        assert (features.has_tokens, features.caption_dim, features.n_captions) == (True, 3, 2)
+
+    def test_vectors_have_neither(self) -> None:
+        assert (_features().n_regions, _features().has_tokens) == (None, False)
+
+    def test_a_subset_keeps_the_vocabulary(self) -> None:
+        assert _worded([[1, 0], [2, 0]]).subset(np.array([1])).vocabulary_size == 4
+
+    def test_the_fingerprint_differs_with_the_vocabulary(self) -> None:
+        assert _worded([[1], [2]]).fingerprint() != _worded([[1], [2]], vocabulary_size=5).fingerprint()
+
+    def test_a_region_that_is_not_finite_is_found(self) -> None:
+        features = _worded([[1], [2]])
+        features.image_features[1, 2, 3] = np.nan
+        with pytest.raises(ValueError, match="image_features row 1 holds a number that is not finite"):
+            features.fingerprint()
+
+    @pytest.mark.parametrize("bad", [[0, 0], [1, 0, 2], [0, 1]])
+    def test_refuses_a_caption_that_is_not_words_and_then_zeros(self, bad: list[int]) -> None:
+        first = [1] * len(bad)
+        with pytest.raises(ValueError, match="row 1 is not one word id or more and then zeros"):
+            _worded([first, bad])
+
+    @pytest.mark.parametrize("bad", [4, -1])
+    def test_refuses_an_id_outside_the_vocabulary(self, bad: int) -> None:
+        with pytest.raises(ValueError, match="expected 1 to 3"):
+            _worded([[1], [bad]])
+
+    def test_refuses_words_without_their_vocabulary(self) -> None:
+        with pytest.raises(ValueError, match="caption_features is int32 with 2 axes, expected float32"):
+            _worded([[1], [2]], vocabulary_size=None)
+
+
+def _worded(tokens: list[list[int]], vocabulary_size: int | None = 4) -> PairFeatures:
+    """Two images of five regions, four wide, with one caption each."""
+    return PairFeatures(
+        image_features=np.ones((2, 5, 4), dtype=np.float32),
+        caption_features=np.array(tokens, dtype=np.int32),
+        image_index=np.arange(2),
+        caption_index=np.arange(2),
+        vocabulary_size=vocabulary_size,
+    )

@@ -1,4 +1,4 @@
-"""What an encoder is: it turns images and captions into one global vector each."""
+"""What an encoder is: it turns images and captions into one global vector each, and images into regions."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,11 +21,14 @@ class Modality(StrEnum):
 
 
 class Encoder(Protocol):
-    """A frozen model that gives every image and every caption one global vector.
+    """A frozen model that gives every image and every caption one global vector, and most give an image regions too.
 
     Encoding an image has two steps, so that decoding and resizing can run in a thread pool while the model runs:
     `prepare_image` works on one item, holds no state and may be called from many threads at once; `encode_prepared`
     runs the model on a stack of prepared items. A prepared image is unsigned bytes, so that a batch stays small.
+
+    Regions are the cells of a square grid over the last feature map, row by row, and behind them the mean of the whole
+    map. How many cells there are is the caller's choice among the square numbers that the map allows.
 
     Attributes:
         name: The name under which the operator registered the encoder.
@@ -35,6 +38,7 @@ class Encoder(Protocol):
         caption_dim: Width of a caption vector.
         joint_dim: Width of the space that both share, or None where the two kinds of vectors are not comparable.
         prepared_shape: Shape of one prepared image: rows, columns, channels.
+        region_dim: Width of a region, or None where the model has no map of positions to take regions from.
     """
 
     @property
@@ -49,6 +53,8 @@ class Encoder(Protocol):
     def joint_dim(self) -> int | None: ...
     @property
     def prepared_shape(self) -> tuple[int, int, int]: ...
+    @property
+    def region_dim(self) -> int | None: ...
 
     def supports(self, modality: Modality) -> bool:
         """Say whether this encoder can embed `modality`."""
@@ -66,6 +72,31 @@ class Encoder(Protocol):
 
         Returns:
             (B, image_dim) float32.
+        """
+        ...
+
+    def encode_prepared_regions(self, batch: ByteArray, n_grid_regions: int) -> FloatArray:
+        """Embed the regions of a stack of prepared images.
+
+        Args:
+            batch: As for `encode_prepared`.
+            n_grid_regions: A square number; 1, 4, 9 and so on up to what the feature map holds.
+
+        Returns:
+            (B, n_grid_regions + 1, region_dim) float32, not normalised; the last region is the mean of the whole map.
+
+        Raises:
+            ValueError: The feature map cannot be divided into so many cells; the message lists what is allowed.
+            EncoderError: The model has no map of positions.
+        """
+        ...
+
+    def region_fingerprint(self, n_grid_regions: int) -> str:
+        """SHA-256 in hex over `fingerprint` and how so many regions are made: equal ones give equal regions.
+
+        Raises:
+            ValueError: The feature map cannot be divided into so many cells; the message lists what is allowed.
+            EncoderError: The model has no map of positions.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The `offline` encoder: works on a fresh machine without a model hub, on ONNX Runtime."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import final
 
@@ -13,6 +13,7 @@ from crcl_core.encoders.caption_tokens import MAX_TOKENS, CaptionTokens
 from crcl_core.encoders.encoder import ByteArray, Modality, check_prepared, prepare_and_encode
 from crcl_core.encoders.onnx_cache import cached_export
 from crcl_core.encoders.pinned_weights import CAPTION_CONFIG, CAPTION_TOKENIZER, CAPTION_WEIGHTS, IMAGE_WEIGHTS
+from crcl_core.encoders.region_grid import RegionGrid
 from crcl_core.types import FloatArray
 
 _SIDE_PX = 224
@@ -26,6 +27,7 @@ _RECIPE = (
     f"offline 1: image squashed to {_SIDE_PX} px bicubic, (x - 127) / 128, mean of the last feature map; "
     f"caption cut at {MAX_TOKENS} word pieces, mean over them, L2"
 )
+_REGIONS = RegionGrid(rows=7, columns=7, dim=_IMAGE_DIM, source="offline 1: last feature map")
 
 
 @final
@@ -34,7 +36,8 @@ class OfflineEncoder:
 
     An image is squashed to 224 by 224 pixels, not cropped: a caption may speak of what stands at the edge, and a
     network trained on crops of changing aspect bears the distortion better than a missing object. Its vector, 1280
-    wide, is the average over positions of the last feature map and is not normalised.
+    wide, is the average over positions of the last feature map and is not normalised. Regions are averages over parts
+    of the same map of 7 by 7 positions, so the global one among them is the image's vector.
 
     A caption is cut after 128 word pieces, as the tokenizer's own file says and the model was trained. Its vector,
     384 wide, is the mean over the word pieces, L2-normalised, which is the model's published last step.
@@ -65,6 +68,7 @@ class OfflineEncoder:
         self.image_dim = _IMAGE_DIM
         self.caption_dim = _CAPTION_DIM
         self.prepared_shape = (_SIDE_PX, _SIDE_PX, 3)
+        self.region_dim: int | None = _REGIONS.dim
         self._image_session = image_session
         self._caption_session = caption_session
         self._tokens = tokens
@@ -90,11 +94,23 @@ class OfflineEncoder:
         """Embed prepared images, (B, 224, 224, 3) uint8 to (B, 1280) float32."""
         check_prepared(self, batch)
         features = np.empty((len(batch), _IMAGE_DIM), dtype=np.float32)
-        for start in range(0, len(batch), self._images_per_step):
-            pixels = np.ascontiguousarray(batch[start : start + self._images_per_step])
-            (part,) = self._image_session.run(["features"], {"pixels": pixels})
-            features[start : start + len(pixels)] = part
+        for rows, part in self._image_steps(batch, "features"):
+            features[rows] = part
         return features
+
+    def encode_prepared_regions(self, batch: ByteArray, n_grid_regions: int) -> FloatArray:
+        """Embed the regions of prepared images, (B, 224, 224, 3) uint8 to (B, n_grid_regions + 1, 1280) float32."""
+        check_prepared(self, batch)
+        weights = _REGIONS.weights(n_grid_regions)  # (R, P), P = positions
+        features = np.empty((len(batch), len(weights), _REGIONS.dim), dtype=np.float32)
+        for rows, part in self._image_steps(batch, "feature_map"):
+            positions = part.reshape(len(part), _REGIONS.dim, -1).transpose(0, 2, 1)  # (B, P, D)
+            np.matmul(weights, positions, out=features[rows])
+        return features
+
+    def region_fingerprint(self, n_grid_regions: int) -> str:
+        """Fingerprint of so many regions."""
+        return _REGIONS.fingerprint(self.fingerprint, n_grid_regions)
 
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
         """Prepare and embed images."""
@@ -107,6 +123,12 @@ class OfflineEncoder:
             (part,) = self._caption_session.run(["features"], {"input_ids": ids, "attention_mask": mask})
             features[positions] = part
         return features
+
+    def _image_steps(self, batch: ByteArray, output: str) -> Iterator[tuple[slice, FloatArray]]:
+        for start in range(0, len(batch), self._images_per_step):
+            pixels = np.ascontiguousarray(batch[start : start + self._images_per_step])
+            (part,) = self._image_session.run([output], {"pixels": pixels})
+            yield slice(start, start + len(pixels)), part
 
 
 def offline_fingerprint() -> str:
@@ -129,7 +151,8 @@ def load_offline_encoder(name: str, *, cache_dir: Path, device: str = "cpu", thr
     """
     providers = _providers(device)
     stem = offline_fingerprint()[:16]
-    image_path = cached_export(cache_dir, f"offline-images-{stem}", _export_images)
+    # The name says that the feature map is an output: files of earlier versions, which lack it, are not taken for it.
+    image_path = cached_export(cache_dir, f"offline-image-maps-{stem}", _export_images)
     caption_path = cached_export(cache_dir, f"offline-captions-{stem}", _export_captions)
     return OfflineEncoder(
         name,

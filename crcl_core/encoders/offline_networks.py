@@ -19,7 +19,7 @@ _UNUSED_CAPTION_PREFIXES = ("pooler.", "embeddings.position_ids")
 
 @final
 class ImageNetwork(nn.Module):
-    """EfficientNet-Lite0 up to its last feature map, averaged over the positions.
+    """EfficientNet-Lite0 up to its last feature map, and that map averaged over the positions.
 
     Takes the bytes of an image and scales them to (x - 127) / 128 itself, as the weights were trained, so that no
     caller can scale them differently.
@@ -32,11 +32,11 @@ class ImageNetwork(nn.Module):
         super().__init__()
         self.trunk = trunk
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Embed (B, 224, 224, 3) uint8 to (B, 1280) float32."""
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embed (B, 224, 224, 3) uint8 to features (B, 1280) and feature map (B, 1280, 7, 7), both float32."""
         scaled = (pixels.permute(0, 3, 1, 2).to(torch.float32) - 127.0) / 128.0
         feature_map: torch.Tensor = self.trunk.forward_features(scaled)  # type: ignore[operator]  # timm is untyped
-        return feature_map.mean(dim=(2, 3))
+        return feature_map.mean(dim=(2, 3)), feature_map
 
 
 @final

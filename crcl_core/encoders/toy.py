@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from crcl_core.encoders.encoder import ByteArray, Modality, check_prepared, prepare_and_encode
+from crcl_core.encoders.region_grid import RegionGrid
 from crcl_core.types import FloatArray
 
 _SIDE_PX = 64
@@ -23,6 +24,8 @@ _IMAGE_DIM = _N_COLOURS + _N_CELLS * 3 + _N_CELLS * _ORIENTATIONS
 _CAPTION_DIM = 512
 _MAX_BATCH = 256
 _RECIPE = f"toy 1: {_SIDE_PX} px, grid {_GRID}, {_LEVELS} levels, {_ORIENTATIONS} orientations, {_CAPTION_DIM} buckets"
+# A region is a cell's mean colour and its edges.
+_REGIONS = RegionGrid(rows=_GRID, columns=_GRID, dim=3 + _ORIENTATIONS, source="toy cells")
 _WORD = re.compile(r"\w+")
 
 
@@ -45,6 +48,7 @@ class ToyEncoder:
         self.image_dim = _IMAGE_DIM
         self.caption_dim = _CAPTION_DIM
         self.prepared_shape = (_SIDE_PX, _SIDE_PX, 3)
+        self.region_dim: int | None = _REGIONS.dim
 
     def supports(self, modality: Modality) -> bool:
         """Both modalities can be embedded."""
@@ -65,6 +69,23 @@ class ToyEncoder:
                 [_colour_histogram(part), _cell_colours(part), _cell_edges(part)], axis=1
             )
         return features
+
+    def encode_prepared_regions(self, batch: ByteArray, n_grid_regions: int) -> FloatArray:
+        """Embed the regions of prepared images, (B, 64, 64, 3) uint8 to (B, n_grid_regions + 1, 11) float32."""
+        check_prepared(self, batch)
+        weights = _REGIONS.weights(n_grid_regions)
+        features = np.empty((len(batch), len(weights), _REGIONS.dim), dtype=np.float32)
+        for start in range(0, len(batch), _MAX_BATCH):
+            part = batch[start : start + _MAX_BATCH]
+            colours = _cell_colours(part).reshape(len(part), _N_CELLS, 3)
+            edges = _cell_edges(part).reshape(len(part), _N_CELLS, _ORIENTATIONS)
+            # (R, P) @ (B, P, D), P = cells
+            np.matmul(weights, np.concatenate([colours, edges], axis=2), out=features[start : start + len(part)])
+        return features
+
+    def region_fingerprint(self, n_grid_regions: int) -> str:
+        """Fingerprint of so many regions."""
+        return _REGIONS.fingerprint(self.fingerprint, n_grid_regions)
 
     def encode_images(self, images: Sequence[Image.Image]) -> FloatArray:
         """Prepare and embed images."""

@@ -1,5 +1,6 @@
 """Tests of the `offline` encoder on ONNX Runtime."""
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from crcl_core.encoders import Modality
+from crcl_core.encoders import Modality, offline
 from crcl_core.encoders.offline import OfflineEncoder, load_offline_encoder, offline_fingerprint
 from crcl_core.encoders.offline_networks import load_caption_network, load_image_network
 from crcl_core.encoders.onnx_export import TOLERANCE
 from tests.crcl_core.encoders.pictures import shape_picture
+from tests.crcl_core.encoders.region_contract import check_refusals, check_regions, encode_regions
 
 # Run in a process of its own, because this one has imported PyTorch long ago.
 _LOAD_FROM_CACHE = """
@@ -33,7 +35,7 @@ class TestImages:
         batch = np.stack([offline_encoder.prepare_image(picture) for picture in pictures])
 
         with torch.no_grad():
-            expected = load_image_network()(torch.from_numpy(batch)).numpy()
+            expected = load_image_network()(torch.from_numpy(batch))[0].numpy()
 
         found = offline_encoder.encode_prepared(batch)
         assert found.dtype == np.float32
@@ -88,6 +90,49 @@ class TestImages:
             offline_encoder.encode_prepared(np.zeros((2, 3, 224, 224), dtype=np.uint8))
 
 
+class TestRegions:
+    def test_keep_to_what_regions_are(self, offline_encoder: OfflineEncoder) -> None:
+        check_regions(offline_encoder, (1, 4, 9, 16, 25, 36, 49))
+        check_refusals(offline_encoder, (1, 4, 9, 16, 25, 36, 49))
+
+    @pytest.mark.parametrize("side", [1, 3, 7])
+    def test_equal_pytorch(self, offline_encoder: OfflineEncoder, side: int) -> None:
+        pictures = [shape_picture("red", "disc", seed, (300, 200)) for seed in range(5)]
+        batch = np.stack([offline_encoder.prepare_image(picture) for picture in pictures])
+
+        with torch.no_grad():
+            feature_map = load_image_network()(torch.from_numpy(batch))[1]
+        expected = torch.nn.functional.adaptive_avg_pool2d(feature_map, side).flatten(2).transpose(1, 2)
+
+        found = offline_encoder.encode_prepared_regions(batch, side * side)
+        np.testing.assert_allclose(found[:, :-1], expected.numpy(), atol=TOLERANCE, rtol=0)
+
+    def test_the_last_region_is_the_images_vector(self, offline_encoder: OfflineEncoder) -> None:
+        pictures = [shape_picture("blue", "square", seed) for seed in range(5)]
+
+        regions = encode_regions(offline_encoder, pictures, 9)
+
+        np.testing.assert_allclose(regions[:, -1], offline_encoder.encode_images(pictures), atol=1e-5, rtol=0)
+
+    def test_only_the_cells_at_a_change_see_it_most(self, offline_encoder: OfflineEncoder) -> None:
+        plain = Image.new("RGB", (224, 224), (120, 120, 120))
+        changed = plain.copy()
+        changed.paste((255, 0, 0), (180, 180, 224, 224))
+
+        before, after = encode_regions(offline_encoder, [plain, changed], 9)
+
+        assert np.linalg.norm(after - before, axis=1)[:9].argmax() == 8
+
+    def test_many_threads_may_encode_at_once(self, offline_encoder: OfflineEncoder) -> None:
+        pictures = [shape_picture("blue", "disc", seed) for seed in range(8)]
+        expected = encode_regions(offline_encoder, pictures, 9)
+
+        with ThreadPoolExecutor(4) as pool:
+            rows = list(pool.map(lambda picture: encode_regions(offline_encoder, [picture], 9)[0], pictures))
+
+        np.testing.assert_allclose(np.stack(rows), expected, atol=1e-4, rtol=0)
+
+
 class TestCaptions:
     def test_equal_pytorch(self, offline_encoder: OfflineEncoder) -> None:
         ids = torch.tensor([[101, 1037, 3899, 102]])  # "a dog"
@@ -125,6 +170,30 @@ class TestOfflineEncoder:
         assert offline_encoder.supports(Modality.CAPTION)
         assert offline_encoder.fingerprint == offline_fingerprint()
         assert len(offline_encoder.fingerprint) == 64
+
+    def test_global_vectors_are_those_of_earlier_versions(self) -> None:
+        # Features that were stored before there were regions are still good, so the fingerprint may not change.
+        assert offline_fingerprint() == "27923437b5f31f2ec087bca15ef3d7a89d66280777a87757ad445a55f66900e0"
+
+    def test_a_cached_network_without_the_feature_map_is_not_used(
+        self, offline_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (maps,) = offline_cache.glob("offline-image-maps-*.onnx")
+        (captions,) = offline_cache.glob("offline-captions-*.onnx")
+        shutil.copy(captions, tmp_path)
+        # So an earlier version named it; the content only has to match the hash in the name.
+        shutil.copy(maps, tmp_path / maps.name.replace("image-maps", "images"))
+        exported = []
+
+        def export(path: Path) -> None:
+            exported.append(path)
+            shutil.copy(maps, path)
+
+        monkeypatch.setattr(offline, "_export_images", export)
+        load_offline_encoder("offline", cache_dir=tmp_path, threads=1)
+        load_offline_encoder("offline", cache_dir=tmp_path, threads=1)
+
+        assert len(exported) == 1
 
     def test_nothing_gives_nothing(self, offline_encoder: OfflineEncoder) -> None:
         assert offline_encoder.encode_images([]).shape == (0, 1280)

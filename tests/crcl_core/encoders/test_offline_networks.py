@@ -104,10 +104,12 @@ class TestImageNetwork:
     def test_is_what_the_classifier_sees(self, pixels: torch.Tensor) -> None:
         lite0 = load_lite0()
         with torch.no_grad():
-            features = load_image_network()(pixels)
+            features, feature_map = load_image_network()(pixels)
             logits = lite0.classifier(features)  # type: ignore[operator]  # timm is untyped
 
             torch.testing.assert_close(logits, lite0(_scaled(pixels)), atol=1e-4, rtol=0)
+            torch.testing.assert_close(feature_map.mean(dim=(2, 3)), features, atol=0, rtol=0)
+            assert feature_map.shape == (3, 1280, 7, 7)
 
 
 class TestCaptionNetwork:

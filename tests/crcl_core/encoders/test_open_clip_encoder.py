@@ -16,6 +16,7 @@ from crcl_core.encoders import Modality, load_encoder
 from crcl_core.encoders.open_clip_encoder import OpenClipEncoder, load_open_clip_encoder
 from crcl_core.types import EncoderError
 from tests.crcl_core.encoders.pictures import shape_picture
+from tests.crcl_core.encoders.region_contract import check_refusals, check_regions
 
 MODEL = "mispair-tiny"
 CONFIG = {
@@ -130,6 +131,39 @@ class TestOpenClipEncoder:
 
         products = (on_card.encode_images(pictures) * encoder.encode_images(pictures)).sum(axis=1)
         assert products.min() > 0.99
+
+
+class TestRegions:
+    def test_keep_to_what_regions_are(self, encoder: OpenClipEncoder) -> None:
+        assert encoder.region_dim == 32  # the width of the tower, not of the joint space
+
+        check_regions(encoder, (1, 4))
+        check_refusals(encoder, (1, 4))
+
+    def test_are_the_patch_tokens_after_the_final_norm(self, encoder: OpenClipEncoder) -> None:
+        picture = shape_picture("red", "disc", 0).resize((32, 32))
+        visual = _new_model(0).visual
+        # open_clip's own way to see the tokens behind the pooled vector.
+        visual.output_tokens = True  # type: ignore[union-attr]  # open_clip is untyped
+        pixels = open_clip.image_transform(32, is_train=False)(picture)[None]
+
+        with torch.no_grad():
+            _, tokens = visual(pixels)  # type: ignore[operator]  # open_clip is untyped
+
+        found = encoder.encode_prepared_regions(encoder.prepare_image(picture)[None], 4)
+        np.testing.assert_allclose(found[:, :-1], tokens.numpy(), atol=1e-5)
+
+    def test_a_tower_without_a_map_says_so(self, checkpoint: Path) -> None:
+        other = load_open_clip_encoder("clip", MODEL, str(checkpoint))
+        other._visual = torch.nn.Identity()
+        batch = np.zeros((1, *other.prepared_shape), dtype=np.uint8)
+
+        assert other.region_dim is None
+        assert other.encode_prepared(batch).shape == (1, 16)
+        with pytest.raises(EncoderError, match="'clip': its image tower, Identity, has no feature map"):
+            other.encode_prepared_regions(batch, 4)
+        with pytest.raises(EncoderError, match="has no feature map"):
+            other.region_fingerprint(4)
 
 
 class TestLoading:

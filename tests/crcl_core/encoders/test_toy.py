@@ -10,6 +10,7 @@ from crcl_core.encoders import Modality
 from crcl_core.encoders.toy import ToyEncoder
 from crcl_core.types import FloatArray, IntArray
 from tests.crcl_core.encoders.pictures import COLOURS, shape_picture
+from tests.crcl_core.encoders.region_contract import check_refusals, check_regions, encode_regions
 
 SHAPES = ("disc", "square", "triangle")
 
@@ -100,3 +101,26 @@ class TestToyEncoder:
     def test_refuses_a_batch_that_was_not_prepared(self) -> None:
         with pytest.raises(ValueError, match=r"uint8 of shape \(B, 64, 64, 3\), got float32 of shape \(1, 64, 64, 3\)"):
             ToyEncoder().encode_prepared(np.zeros((1, 64, 64, 3), dtype=np.float32))
+
+
+class TestRegions:
+    def test_keep_to_what_regions_are(self) -> None:
+        check_regions(ToyEncoder(), (1, 4, 9, 16))
+        check_refusals(ToyEncoder(), (1, 4, 9, 16))
+
+    def test_a_cell_shows_the_colour_of_its_place(self) -> None:
+        picture = Image.new("RGB", (64, 64), "black")
+        picture.paste((255, 0, 0), (32, 0, 64, 32))
+
+        ((top_left, top_right, bottom_left, bottom_right, everywhere),) = encode_regions(ToyEncoder(), [picture], 4)
+
+        np.testing.assert_allclose(top_right[:3], [1.0, 0.0, 0.0])
+        np.testing.assert_allclose([top_left[:3], bottom_left[:3], bottom_right[:3]], np.zeros((3, 3)))
+        np.testing.assert_allclose(everywhere[:3], [0.25, 0.0, 0.0])
+
+    def test_many_images_are_encoded_in_steps(self) -> None:
+        pictures = [shape_picture("red", "disc", seed) for seed in range(300)]
+
+        together = encode_regions(ToyEncoder(), pictures, 9)
+
+        np.testing.assert_allclose(encode_regions(ToyEncoder(), pictures[299:], 9), together[299:], atol=1e-6)

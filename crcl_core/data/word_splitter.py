@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 
 # Han and kana are written without spaces: each character is a word, or a whole caption would be one unknown word.
 _UNSPACED: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -23,6 +23,7 @@ _CONTRACTION: Final = re.compile(r"(?:n't|'(?:s|d|m|ll|re|ve))\Z", re.IGNORECASE
 _OPENS_QUOTATION: Final = frozenset("([{<")
 
 
+@final
 @dataclass(frozen=True)
 class WordSpan:
     """One word of a caption.

@@ -1,23 +1,9 @@
-"""Synthetic noisy correspondence: known mismatches planted into clean pairs, to measure against."""
-
-from dataclasses import dataclass
+"""Caption-level noise: captions exchange images one by one."""
 
 import numpy as np
 
-from crcl_core.types import BoolArray, IntArray
-
-
-@dataclass(frozen=True)
-class NoisyCorrespondence:
-    """Pairs some of whose images were exchanged.
-
-    Attributes:
-        image_index: (N,) int64, the image that each caption is now paired with.
-        is_mismatch: (N,) bool, True where that is not its own image.
-    """
-
-    image_index: IntArray
-    is_mismatch: BoolArray
+from crcl_core.data.noise.noisy_correspondence import NoisyCorrespondence, chosen_positions
+from crcl_core.types import IntArray
 
 
 def caption_level_noise(image_index: IntArray, ratio: float, seed: int) -> NoisyCorrespondence:
@@ -35,11 +21,9 @@ def caption_level_noise(image_index: IntArray, ratio: float, seed: int) -> Noisy
 
     Source: the protocol of NCR (NeurIPS 2021), which CRCL follows: "caption-level" noise.
     """
-    if not 0 <= ratio <= 1:
-        raise ValueError(f"ratio is {ratio}, expected a number in [0, 1]")
     true_index = np.asarray(image_index, dtype=np.int64)
     random = np.random.default_rng(seed)
-    chosen = random.permutation(len(true_index))[: int(ratio * len(true_index))]
+    chosen = chosen_positions(len(true_index), ratio, random)
     noisy_index = true_index.copy()
     noisy_index[chosen] = random.permutation(true_index[chosen])
-    return NoisyCorrespondence(image_index=noisy_index, is_mismatch=noisy_index != true_index)
+    return NoisyCorrespondence.of(noisy_index, true_index)

@@ -32,6 +32,16 @@ class TestCaptionLevelNoise:
     def test_a_ratio_of_zero_changes_nothing(self) -> None:
         assert not caption_level_noise(FIVE_EACH, 0.0, 1234).is_mismatch.any()
 
+    def test_keeps_the_numbers_that_tables_were_made_with(self) -> None:
+        noisy = caption_level_noise(np.repeat(np.arange(4), 2), 0.5, 1234)
+        assert noisy.image_index.tolist() == [2, 0, 1, 1, 2, 3, 0, 3]
+
+    def test_a_ratio_of_one_shuffles_every_pair(self) -> None:
+        assert caption_level_noise(np.arange(1000), 1.0, 1234).is_mismatch.mean() > 0.99
+
+    def test_one_image_cannot_mismatch(self) -> None:
+        assert not caption_level_noise(np.zeros(20, dtype=np.int64), 1.0, 1234).is_mismatch.any()
+
     def test_no_pairs_stay_no_pairs(self) -> None:
         assert len(caption_level_noise(np.zeros(0, dtype=np.int64), 0.4, 1234).image_index) == 0
 

@@ -97,8 +97,8 @@ def training_config(config: RunConfig, corpus: PairFeatures) -> TrainingConfig:
 
 def r_sum_on(held_out: PairFeatures, trained: TrainingResult) -> float:
     """Recall sum of the trained model on a clean corpus."""
-    images = embed_images(trained.heads, held_out.image_features)
-    captions = embed_captions(trained.heads, held_out.caption_features)
+    images = embed_images(trained.model, held_out.image_features)
+    captions = embed_captions(trained.model, held_out.caption_features)
     return recall_at_k_of_embeddings(images, captions, held_out.image_index, held_out.caption_index).r_sum
 
 

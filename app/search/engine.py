@@ -25,7 +25,7 @@ from app.search.pair_table import PairCondition, PairTable, Returns
 
 if TYPE_CHECKING:
     from crcl_core.encoders import Encoder
-    from crcl_core.models import MatchingHeads
+    from crcl_core.models import EmbeddingModel
     from crcl_core.retrieval import VectorIndex
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ class DamagedArtefactError(AppError):
 class _OpenRun:
     """What a search of one run needs, opened."""
 
-    heads: "MatchingHeads"
+    model: "EmbeddingModel"
     indexes: Mapping[Returns, "VectorIndex"]
     pairs: PairTable
 
@@ -131,7 +131,7 @@ class SearchEngine:
         """
         open_encoder = self._encoder_of(run)
         open_run = self._runs.get(run.artefact_prefix, lambda: self._open(run))
-        embedding = _embed(open_encoder, open_run.heads, query)
+        embedding = _embed(open_encoder, open_run.model, query)
         index, groups = open_run.indexes[returns], open_run.pairs.groups(returns)
         passing = open_run.pairs.passing(condition)
         allowed = None if passing is None else groups.with_any(passing, index.n)
@@ -177,12 +177,12 @@ class SearchEngine:
         return _OpenEncoder(encoder)
 
     def _open(self, run: SearchableRun) -> _OpenRun:
-        from crcl_core.training import load_heads
+        from crcl_core.training import load_model
 
         prefix = run.artefact_prefix
         with _damage_told(run):
             opened = _OpenRun(
-                heads=load_heads(self._storage.local_path(f"{prefix}/model.safetensors")),
+                model=load_model(self._storage.local_path(f"{prefix}/model.safetensors")).embedding_model,
                 indexes={returns: self._open_index(f"{prefix}/index/{returns}") for returns in Returns},
                 pairs=PairTable.read(self._storage.local_path(f"{prefix}/pairs.npz")),
             )
@@ -207,7 +207,7 @@ def _damage_told(run: SearchableRun) -> Iterator[None]:
         raise DamagedArtefactError(f"an artefact of run {run.id} cannot be read: {error}") from error
 
 
-def _embed(opened: _OpenEncoder, heads: "MatchingHeads", query: Query) -> npt.NDArray[np.float32]:
+def _embed(opened: _OpenEncoder, model: "EmbeddingModel", query: Query) -> npt.NDArray[np.float32]:
     """The query in the run's joint space, (1, J), L2-normalised."""
     from crcl_core.encoders import Modality
     from crcl_core.training import embed_captions, embed_images
@@ -220,8 +220,8 @@ def _embed(opened: _OpenEncoder, heads: "MatchingHeads", query: Query) -> npt.ND
     try:
         with opened.lock:
             if isinstance(query, str):
-                return embed_captions(heads, encoder.encode_captions([query]))
-            return embed_images(heads, encoder.encode_images([query]))
+                return embed_captions(model, encoder.encode_captions([query]))
+            return embed_images(model, encoder.encode_images([query]))
     except ModalityUnsupportedError as error:
         raise _unsupported(encoder.name, modality) from error
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from crcl_core.models.matching_model import EmbeddingModel
+
 
 @final
 class ProjectionHead(nn.Module):
@@ -57,7 +59,7 @@ class ResidualHead(nn.Module):
 
 
 @final
-class MatchingHeads(nn.Module):
+class MatchingHeads(EmbeddingModel):
     """One head a modality; the similarity of an image and a caption is the cosine of their embeddings.
 
     Args:
@@ -111,14 +113,6 @@ class MatchingHeads(nn.Module):
         """(B, D_caption) -> (B, J), L2-normalised."""
         embeddings: Tensor = self.caption_head(features)
         return embeddings
-
-    def similarities(self, images: Tensor, captions: Tensor) -> Tensor:
-        """(B_images, D_image), (B_captions, D_caption) -> (B_images, B_captions) cosines in [-1, 1]."""
-        return self.embed_images(images) @ self.embed_captions(captions).t()
-
-    def forward(self, images: Tensor, captions: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeds both modalities at once; distributed training wraps `forward` and nothing else."""
-        return self.embed_images(images), self.embed_captions(captions)
 
 
 def build_heads(

@@ -1,7 +1,8 @@
-"""What a matching model is: it scores images against captions, and nothing else about it is known to losses or labels."""
+"""What a matching model is: it scores images against captions, and losses and labels know nothing else about it."""
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 
@@ -9,13 +10,13 @@ class MatchingModel(nn.Module, ABC):
     """A model that scores every image of a batch against every caption of it.
 
     Losses, label correction and evaluation know `similarities` alone. What an image and a caption are is between the
-    model and its features: a global vector (B, D) or regions (B, R, D) float32; a vector (B, D) float32 or token ids
+    model and its features: a global vector (B, D) or regions (B, R, D) float32; a vector (B, D) float32 or word ids
     (B, T) int64, padded with 0 behind.
     """
 
     @abstractmethod
     def similarities(self, images: Tensor, captions: Tensor) -> Tensor:
-        """Scores (B_images, ...) against (B_captions, ...) -> (B_images, B_captions), higher = closer, within [-1, 1]."""
+        """Scores (B_images, ...) against (B_captions, ...) -> (B_images, B_captions) in [-1, 1], higher = closer."""
 
     def forward(self, images: Tensor, captions: Tensor) -> Tensor:
         """`similarities`; distributed training wraps `forward` and nothing else."""
@@ -40,5 +41,7 @@ class EmbeddingModel(MatchingModel):
 
     def similarities(self, images: Tensor, captions: Tensor) -> Tensor:
         """Scores (B_images, ...) against (B_captions, ...) -> (B_images, B_captions) cosines in [-1, 1]."""
-        # Out of autocast's reach: at temperature 0.05 the rounding of bfloat16 would move a probability by some percent.
-        return self.embed_images(images).float() @ self.embed_captions(captions).float().t()
+        embedded_images, embedded_captions = self.embed_images(images), self.embed_captions(captions)
+        # Outside autocast: at temperature 0.05 the rounding of bfloat16 would move a probability by some percent.
+        with torch.autocast(embedded_images.device.type, enabled=False):
+            return embedded_images.float() @ embedded_captions.float().t()

@@ -1,21 +1,27 @@
-"""Training of CRCL: rounds, checkpoints, the trained heads and what they embed."""
+"""Training of CRCL: rounds, checkpoints, the trained models and what they embed."""
 
 from crcl_core.training.checkpoint import CheckpointStore, training_identity
-from crcl_core.training.config import TrainingConfig
-from crcl_core.training.embedding import embed_captions, embed_images
+from crcl_core.training.config import Precision, TrainingConfig
+from crcl_core.training.embedding import embed_captions, embed_images, pair_similarities, similarity_matrix
+from crcl_core.training.objectives import Objective
 from crcl_core.training.reports import EpochReport, TrainingResult
-from crcl_core.training.saved_model import load_heads, save_heads
+from crcl_core.training.saved_model import SavedModel, load_model, save_model
 from crcl_core.training.trainer import train
 
 __all__ = [
     "CheckpointStore",
     "EpochReport",
+    "Objective",
+    "Precision",
+    "SavedModel",
     "TrainingConfig",
     "TrainingResult",
     "embed_captions",
     "embed_images",
-    "load_heads",
-    "save_heads",
+    "load_model",
+    "pair_similarities",
+    "save_model",
+    "similarity_matrix",
     "train",
     "training_identity",
 ]

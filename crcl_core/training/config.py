@@ -6,10 +6,14 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Self, final
+from enum import StrEnum
+from typing import Any, Self, final
+
+from crcl_core.models import ModelKind
+from crcl_core.training.objectives import Objective
 
 # Raised whenever a change of the code changes what a training computes: older checkpoints are then refused.
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 # Up to that many pairs, that many rounds.
 _ROUNDS: tuple[tuple[float, int], ...] = ((5_000, 6), (20_000, 4), (math.inf, 3))
@@ -18,21 +22,38 @@ _SEVERAL_CAPTIONS = 1.2
 _MANY_PAIRS = 60_000
 
 _RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (("warmup_epochs", "complementary_weight", "weight_decay"), lambda value: value >= 0, "0 or more"),
-    (("lr_decay_epochs", "joint_dim"), lambda value: value >= 1, "1 or more"),
+    (("warmup_epochs", "complementary_weight", "weight_decay", "margin"), lambda value: value >= 0, "0 or more"),
+    (("lr_decay_epochs", "joint_dim", "word_dim", "similarity_dim"), lambda value: value >= 1, "1 or more"),
     (("batch_size",), lambda value: value >= 2, "2 or more"),
     (("temperature", "learning_rate", "gradient_clip"), lambda value: value > 0, "a number above 0"),
-    (("momentum", "label_floor"), lambda value: 0 <= value <= 1, "a number in [0, 1]"),
+    (
+        ("momentum", "label_floor", "word_noise_ratio", "region_drop_ratio"),
+        lambda value: 0 <= value <= 1,
+        "a number in [0, 1]",
+    ),
     (("dropout", "validation_ratio"), lambda value: 0 <= value < 1, "a number in [0, 1)"),
 )
+
+
+class Precision(StrEnum):
+    """In which numbers a model computes."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+_CHOICES: dict[str, type[StrEnum]] = {"model": ModelKind, "objective": Objective, "precision": Precision}
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """Settings of CRCL on heads over frozen vectors. The defaults are the paper's where it has one.
+    """Settings of a training. The defaults are the paper's where it has one.
 
     Attributes:
+        model: What is trained.
+        objective: What is minimised: CRCL, or a baseline, whose labels stay 1.
         round_epochs: Epochs of each round after its warm-up; a round trains a fresh model, labels carry over.
         warmup_epochs: Epochs at the start of every round in which the labels stay frozen.
         temperature: Divides the similarities (tau).
@@ -44,16 +65,25 @@ class TrainingConfig:
         weight_decay: Of AdamW.
         gradient_clip: Largest norm of the gradient of all weights together.
         lr_decay_epochs: Every that many epochs of a round, warm-up counted, the rate is multiplied by 0.1.
+        margin: Of the triplet loss.
+        mask_siblings: Whether pairs of one image, or of one caption, are no negatives of each other.
         joint_dim: J, width of the embeddings, or the hidden width where the encoder has a joint space.
-        dropout: Share of hidden units dropped in training.
+        word_dim: Width of a word's embedding, in models that read words.
+        similarity_dim: Width of a similarity node of SAF and SGR.
+        dropout: Heads: share of hidden units dropped in training. SAF and SGR: of word embeddings and attention.
+        word_noise_ratio: Share of words disturbed in training, see `disturb_words`.
+        region_drop_ratio: Share of regions dropped in training, see `drop_regions`.
         validation_ratio: Share of the pairs held out in the last round to choose the model that serves.
-        precision: `auto` computes in bfloat16 where the device is good at it (CUDA), in float32 elsewhere.
+        precision: `auto` computes in bfloat16 where the device is good at it (CUDA), in float32 elsewhere. The loss and
+            the labels are always computed in float32 and float64.
         seed: Seed of every random stream.
 
     Raises:
         ValueError: One or more values are out of range; the message lists all of them.
     """
 
+    model: ModelKind = ModelKind.HEADS
+    objective: Objective = Objective.CRCL
     round_epochs: tuple[int, ...] = (5, 5, 5, 30)
     warmup_epochs: int = 2
     temperature: float = 0.05
@@ -65,15 +95,24 @@ class TrainingConfig:
     weight_decay: float = 0.01
     gradient_clip: float = 2.0
     lr_decay_epochs: int = 15
+    margin: float = 0.2
+    mask_siblings: bool = True
     joint_dim: int = 512
+    word_dim: int = 300
+    similarity_dim: int = 256
     dropout: float = 0.0
+    word_noise_ratio: float = 0.2
+    region_drop_ratio: float = 0.2
     validation_ratio: float = 0.05
-    precision: Literal["auto", "float32"] = "auto"
+    precision: Precision = Precision.AUTO
     seed: int = 0
 
     def __post_init__(self) -> None:
-        # JSON brings lists; equality and hashing want the tuple.
+        # JSON brings lists and plain text; equality and hashing want the tuple and the names.
         object.__setattr__(self, "round_epochs", tuple(self.round_epochs))
+        for name, kinds in _CHOICES.items():
+            if getattr(self, name) in tuple(kinds):
+                object.__setattr__(self, name, kinds(getattr(self, name)))
         faults = list(self._faults())
         if faults:
             raise ValueError("; ".join(faults))
@@ -121,8 +160,10 @@ class TrainingConfig:
     def _faults(self) -> Iterator[str]:
         if not self.round_epochs or min(self.round_epochs) < 1:
             yield f"round_epochs is {self.round_epochs}, expected one or more numbers of 1 or more"
-        if self.precision not in {"auto", "float32"}:
-            yield f"precision is {self.precision!r}, expected 'auto' or 'float32'"
+        for name, kinds in _CHOICES.items():
+            if getattr(self, name) not in tuple(kinds):
+                allowed = ", ".join(repr(kind.value) for kind in kinds)
+                yield f"{name} is {getattr(self, name)!r}, expected one of {allowed}"
         for names, is_allowed, expected in _RANGES:
             for name in names:
                 value = getattr(self, name)

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from crcl_core.data import PairFeatures
-from crcl_core.types import FloatArray, IntArray
+from crcl_core.types import FloatArray, IntArray, TokenArray
 
 PRELOAD_LIMIT_BYTES = 1 << 30
 
 
 @final
 class FeatureBank:
-    """Rows of a corpus's vectors on the device of training.
+    """Rows of a corpus's features on the device of training. What is gathered is the caller's own to change.
 
     Args:
         features: The corpus; its arrays are read, never written.
@@ -25,6 +25,7 @@ class FeatureBank:
     def __init__(
         self, features: PairFeatures, device: torch.device, *, preload_limit_bytes: int = PRELOAD_LIMIT_BYTES
     ) -> None:
+        self.vocabulary_size = features.vocabulary_size
         n_bytes = features.image_features.nbytes + features.caption_features.nbytes
         self._device = device
         self._is_preloaded = n_bytes <= preload_limit_bytes
@@ -34,26 +35,27 @@ class FeatureBank:
         self._caption_index = _copied(features.caption_index)  # (N,)
 
     def image_rows(self, pairs: Tensor) -> Tensor:
-        """(B,) pairs -> (B, D_image) float32 on the device."""
+        """(B,) pairs -> (B, D_image) or (B, R, D_image) float32 on the device."""
         return self._gathered(self._images, self._image_index[pairs])
 
     def caption_rows(self, pairs: Tensor) -> Tensor:
-        """(B,) pairs -> (B, D_caption) float32 on the device."""
-        return self._gathered(self._captions, self._caption_index[pairs])
+        """(B,) pairs -> (B, D_caption) float32, or (B, T) int64 word ids, on the device."""
+        rows = self._gathered(self._captions, self._caption_index[pairs])
+        return rows if self.vocabulary_size is None else rows.long()
 
     def indices(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) pairs -> their image and caption indices, each (B,) int64 on the device."""
         return self._image_index[pairs].to(self._device), self._caption_index[pairs].to(self._device)
 
-    def _prepared(self, rows: FloatArray) -> Tensor | FloatArray:
+    def _prepared(self, rows: FloatArray | TokenArray) -> Tensor | FloatArray | TokenArray:
         return _copied(rows).to(self._device) if self._is_preloaded else rows
 
-    def _gathered(self, rows: Tensor | FloatArray, index: Tensor) -> Tensor:
+    def _gathered(self, rows: Tensor | FloatArray | TokenArray, index: Tensor) -> Tensor:
         if isinstance(rows, Tensor):
             return rows[index.to(self._device)]
         return torch.from_numpy(rows[index.numpy()]).to(self._device)
 
 
-def _copied(array: FloatArray | IntArray) -> Tensor:
+def _copied(array: FloatArray | IntArray | TokenArray) -> Tensor:
     # A copy: torch warns about sharing memory that is mapped read-only.
     return torch.from_numpy(np.array(array))

@@ -7,19 +7,10 @@ import torch
 from torch import Tensor
 
 from crcl_core.correspondence import CorrespondenceLabels
-from crcl_core.models import MatchingHeads, build_heads
-from crcl_core.seeding import generator
+from crcl_core.data import PairFeatures
+from crcl_core.models import MatchingModel, ModelKind, ModelSpec, build_model
 from crcl_core.training.config import TrainingConfig
 from crcl_core.training.reports import EpochReport
-
-
-@dataclass(frozen=True)
-class HeadShape:
-    """What the corpus and its encoder decide about the heads."""
-
-    image_dim: int
-    caption_dim: int
-    has_joint_space: bool
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ class TrainingState:
     It holds no random states: every stream follows from the seed and the position, so the position is the random state.
 
     Attributes:
-        heads: Model of the current round.
+        model: Model of the current round.
         optimizer: Its optimiser.
         labels: Labels of all pairs.
         label_history: (N,) float16 shadow labels, one entry an epoch.
@@ -66,7 +57,7 @@ class TrainingState:
         learning_rate_scale: Multiplies every learning rate.
     """
 
-    heads: MatchingHeads
+    model: MatchingModel
     optimizer: torch.optim.AdamW
     labels: CorrespondenceLabels
     label_history: list[Tensor] = field(default_factory=list)
@@ -81,7 +72,7 @@ class TrainingState:
 
     def snapshot(self) -> Snapshot:
         """Copies the state."""
-        tensors = {f"heads/{name}": value for name, value in self.heads.state_dict().items()}
+        tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
         tensors |= {f"labels/{name}": value for name, value in self.labels.state_dict().items()}
@@ -101,7 +92,7 @@ class TrainingState:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Takes over a snapshot's state."""
-        self.heads.load_state_dict(_part(snapshot, "heads"))
+        self.model.load_state_dict(_part(snapshot, "model"))
         self._restore_optimizer(snapshot)
         self.labels.load_state_dict(_part(snapshot, "labels"))
         history = snapshot.tensors.get("label_history")
@@ -121,24 +112,45 @@ class TrainingState:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": copied})
 
 
-def fresh_round(
-    config: TrainingConfig, shape: HeadShape, round_number: int, device: torch.device
-) -> tuple[MatchingHeads, torch.optim.AdamW]:
-    """Builds the model and optimiser that a round starts from; the same ones whatever ran before."""
-    heads = build_heads(
-        shape.image_dim,
-        shape.caption_dim,
-        config.joint_dim,
+def model_spec(config: TrainingConfig, features: PairFeatures, *, has_joint_space: bool = False) -> ModelSpec:
+    """Says what to build for a training: the settings decide the kind and widths, the features the rest.
+
+    Raises:
+        ValueError: The features are not what the model reads.
+    """
+    if config.model.reads_regions != (features.n_regions is not None and features.has_tokens):
+        found = "regions" if features.n_regions is not None else "global vectors"
+        read = "words" if features.has_tokens else "vectors"
+        wanted = "regions and words" if config.model.reads_regions else "global vectors and vectors"
+        raise ValueError(
+            f"model {config.model.value!r} reads images and captions as {wanted}; the features hold images as {found}, "
+            f"captions as {read}"
+        )
+    return ModelSpec(
+        kind=config.model,
+        image_dim=features.image_dim,
+        caption_dim=None if features.has_tokens else features.caption_dim,
+        vocabulary_size=features.vocabulary_size,
+        n_regions=features.n_regions,
+        joint_dim=config.joint_dim,
+        word_dim=config.word_dim,
+        similarity_dim=config.similarity_dim,
         dropout=config.dropout,
-        has_joint_space=shape.has_joint_space,
-        generator=generator(config.seed, "weights", round_number),
-    ).to(device)
+        has_joint_space=has_joint_space and config.model is ModelKind.HEADS,
+    )
+
+
+def fresh_round(
+    config: TrainingConfig, spec: ModelSpec, round_number: int, device: torch.device
+) -> tuple[MatchingModel, torch.optim.AdamW]:
+    """Builds the model and optimiser that a round starts from; the same ones whatever ran before."""
+    model = build_model(spec, seed=config.seed, stream=("weights", round_number)).to(device)
     # Fused: one pass over the weights instead of eight, a quarter of a step's time on a CPU.
     fused = device.type in {"cpu", "cuda"}
     optimizer = torch.optim.AdamW(
-        heads.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused
     )
-    return heads, optimizer
+    return model, optimizer
 
 
 def _part(snapshot: Snapshot, prefix: str) -> dict[str, Tensor]:

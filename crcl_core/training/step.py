@@ -1,4 +1,4 @@
-"""One training step of CRCL."""
+"""One training step: similarities of a batch, its loss, and a move of the weights."""
 
 import math
 from contextlib import AbstractContextManager, nullcontext
@@ -8,11 +8,13 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from crcl_core.correspondence import CorrespondenceLabels, RefinementPhase, estimate
-from crcl_core.losses import ActiveComplementaryLoss, LossParts, negatives_mask
-from crcl_core.models import MatchingHeads
-from crcl_core.training.config import TrainingConfig
+from crcl_core.correspondence import CorrespondenceLabels, RefinementPhase
+from crcl_core.losses import LossParts, negatives_mask
+from crcl_core.models import MatchingModel
+from crcl_core.training.augmentation import Augmentation
+from crcl_core.training.config import Precision, TrainingConfig
 from crcl_core.training.feature_bank import FeatureBank
+from crcl_core.training.objectives import build_objective
 
 
 class NotFiniteError(ArithmeticError):
@@ -30,62 +32,73 @@ class StepLosses:
 
 @final
 class TrainingStep:
-    """Embeds a batch, refines its labels, computes the loss and moves the weights.
+    """Scores a batch, refines its labels, computes the loss and moves the weights.
 
     Args:
         config: Settings.
         bank: Features.
-        device: Where the heads live.
+        device: Where the model lives.
     """
 
     def __init__(self, config: TrainingConfig, bank: FeatureBank, device: torch.device) -> None:
-        self._config = config
         self._bank = bank
+        self._gradient_clip = config.gradient_clip
+        self._masks_siblings = config.mask_siblings
         self._device = device
-        self._loss = ActiveComplementaryLoss(
-            temperature=config.temperature, complementary_weight=config.complementary_weight
+        self._objective = build_objective(
+            config.objective,
+            temperature=config.temperature,
+            complementary_weight=config.complementary_weight,
+            margin=config.margin,
         )
-        self._has_bfloat16 = (
-            config.precision == "auto"
-            and device.type == "cuda"
-            and torch.cuda.is_bf16_supported(including_emulation=False)
-        )
+        self._augmentation = Augmentation.for_training(config, bank.vocabulary_size)
+        self._has_bfloat16 = uses_bfloat16(config.precision, device)
 
     def train(
         self,
-        heads: MatchingHeads,
+        model: MatchingModel,
         optimizer: torch.optim.Optimizer,
         labels: CorrespondenceLabels,
         pairs: Tensor,
         phase: RefinementPhase,
+        random: torch.Generator,
     ) -> StepLosses:
-        """Runs one step on a batch; changes the heads, the optimiser and the labels.
+        """Runs one step on a batch; changes the model, the optimiser and the labels.
+
+        Args:
+            model: In training mode, on the device.
+            optimizer: Of its weights.
+            labels: Of all pairs.
+            pairs: (B,) int64.
+            phase: What the epoch does to the labels.
+            random: CPU generator of the augmentation.
 
         Raises:
             NotFiniteError: The loss or the gradient is not finite; the weights were not moved.
         """
-        similarities, is_masked = self._similarities(heads, pairs)
-        estimates = estimate(similarities, self._config.temperature, is_masked)
-        batch_labels = labels.update(pairs, estimates, phase).to(self._device, torch.float32)
-        parts = self._loss(similarities, batch_labels, is_masked)
+        images, captions = self._augmentation(self._bank.image_rows(pairs), self._bank.caption_rows(pairs), random)
+        with self._autocast():
+            similarities = model(images, captions).float()  # (B, B): row = image, column = caption
+        is_masked = negatives_mask(*self._bank.indices(pairs)) if self._masks_siblings else None
+        parts = self._objective(similarities, is_masked, labels, pairs, phase)
         losses = _as_numbers(parts)
         optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()
-        norm = nn.utils.clip_grad_norm_(heads.parameters(), self._config.gradient_clip)
+        parts.total.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it without types
+        norm = nn.utils.clip_grad_norm_(model.parameters(), self._gradient_clip)
         if not math.isfinite(float(norm)):
             raise NotFiniteError("the gradient")
         optimizer.step()
         return losses
 
-    def _similarities(self, heads: MatchingHeads, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        with self._autocast():
-            images, captions = heads(self._bank.image_rows(pairs), self._bank.caption_rows(pairs))
-        is_masked = negatives_mask(*self._bank.indices(pairs))
-        # Outside autocast: at temperature 0.05 the rounding of bfloat16 would move a probability by some percent.
-        return images.float() @ captions.float().t(), is_masked  # (B, B): row = image, column = caption
-
     def _autocast(self) -> AbstractContextManager[object]:
         return torch.autocast(self._device.type, dtype=torch.bfloat16) if self._has_bfloat16 else nullcontext()
+
+
+def uses_bfloat16(precision: Precision, device: torch.device) -> bool:
+    """Whether a model computes in bfloat16 on that device."""
+    if precision is not Precision.AUTO:
+        return precision is Precision.BFLOAT16
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def _as_numbers(parts: LossParts) -> StepLosses:

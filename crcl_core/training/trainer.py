@@ -12,15 +12,16 @@ from torch import Tensor
 
 from crcl_core.correspondence import CorrespondenceLabels
 from crcl_core.data import PairFeatures
+from crcl_core.models import EmbeddingModel, MatchingModel, ModelSpec
 from crcl_core.seeding import generator, seeded_layers
 from crcl_core.training.batches import held_out_pairs, near_equal_batches, without
 from crcl_core.training.checkpoint import CheckpointStore, training_identity
 from crcl_core.training.config import TrainingConfig
 from crcl_core.training.embedding import embed_captions, embed_images
 from crcl_core.training.feature_bank import FeatureBank
-from crcl_core.training.reports import N_HISTOGRAM_BINS, EpochReport, TrainingResult
+from crcl_core.training.reports import N_HISTOGRAM_BINS, Embeddings, EpochReport, TrainingResult
 from crcl_core.training.schedule import EpochPosition, epoch_positions
-from crcl_core.training.state import HeadShape, ServingCandidate, TrainingState, fresh_round
+from crcl_core.training.state import ServingCandidate, TrainingState, fresh_round, model_spec
 from crcl_core.training.step import NotFiniteError, StepLosses, TrainingStep
 from crcl_core.training.validation import held_out_r_sum
 from crcl_core.types import DivergedError
@@ -38,8 +39,9 @@ def train(
     device: str | torch.device = "cpu",
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    inspect: Callable[[EpochReport, MatchingModel], None] | None = None,
 ) -> TrainingResult:
-    """Trains heads on a corpus's vectors and corrects the labels of its pairs.
+    """Trains a model on a corpus's features and corrects the labels of its pairs.
 
     With a checkpoint folder the state is written after each epoch, and a folder that holds one is resumed: on a CPU
     with the same number of threads, a training that was killed and resumed ends in the same bits as one that was not.
@@ -52,25 +54,22 @@ def train(
         device: Where to train.
         checkpoint_folder: Folder of this training's checkpoints, made if absent; None keeps none.
         on_epoch: Called after each epoch, once its checkpoint is safe; what it raises ends the training.
+        inspect: Called before it with the epoch's model in evaluation mode, which it must leave as it is.
 
     Raises:
-        ValueError: Fewer than two pairs, or a vector that is not finite.
+        ValueError: Fewer than two pairs, a number that is not finite, or features that the model does not read.
         CheckpointError: The folder holds another training's checkpoints, or none of its checkpoints can be read.
         DivergedError: The loss or the gradient was not finite, twice.
     """
     if features.n_pairs < 2:
         raise ValueError(f"the corpus has {features.n_pairs} pairs, expected 2 or more")
-    # Also without checkpoints: it refuses vectors that are not finite and names their row.
+    # Also without checkpoints: it refuses numbers that are not finite and names their row.
     identity = training_identity(config, features, has_joint_space=has_joint_space)
     store = None
     if checkpoint_folder is not None:
         store = CheckpointStore(checkpoint_folder, identity, config)
-    trainer = _Trainer(features, config, has_joint_space=has_joint_space, device=torch.device(device))
-    return trainer.run(store, on_epoch or _ignore)
-
-
-def _ignore(_report: EpochReport) -> None:
-    return
+    spec = model_spec(config, features, has_joint_space=has_joint_space)
+    return _Trainer(features, config, spec, torch.device(device)).run(store, on_epoch, inspect)
 
 
 def _held_out(features: PairFeatures, config: TrainingConfig) -> Tensor:
@@ -87,22 +86,25 @@ def _held_out(features: PairFeatures, config: TrainingConfig) -> Tensor:
 
 @final
 class _Trainer:
-    def __init__(
-        self, features: PairFeatures, config: TrainingConfig, *, has_joint_space: bool, device: torch.device
-    ) -> None:
+    def __init__(self, features: PairFeatures, config: TrainingConfig, spec: ModelSpec, device: torch.device) -> None:
         self._features = features
         self._config = config
         self._device = device
-        self._shape = HeadShape(features.image_dim, features.caption_dim, has_joint_space)
+        self._spec = spec
         self._positions = epoch_positions(config)
         self._bank = FeatureBank(features, device)
         self._step = TrainingStep(config, self._bank, device)
         self._held_out = _held_out(features, config)
-        heads, optimizer = fresh_round(config, self._shape, 0, device)
+        model, optimizer = fresh_round(config, spec, 0, device)
         labels = CorrespondenceLabels(features.n_pairs, momentum=config.momentum, floor=config.label_floor)
-        self._state = TrainingState(heads, optimizer, labels)
+        self._state = TrainingState(model, optimizer, labels)
 
-    def run(self, store: CheckpointStore | None, on_epoch: Callable[[EpochReport], None]) -> TrainingResult:
+    def run(
+        self,
+        store: CheckpointStore | None,
+        on_epoch: Callable[[EpochReport], None] | None,
+        inspect: Callable[[EpochReport, MatchingModel], None] | None,
+    ) -> TrainingResult:
         snapshot = store.load_newest() if store is not None else None
         if snapshot is not None:
             self._state.restore(snapshot)
@@ -121,7 +123,10 @@ class _Trainer:
             snapshot = self._state.snapshot()
             if store is not None:
                 store.save(snapshot)
-            on_epoch(report)
+            if inspect is not None:
+                inspect(report, self._state.model.eval())
+            if on_epoch is not None:
+                on_epoch(report)
         return self._result()
 
     def _run_epoch(self, position: EpochPosition) -> EpochReport:
@@ -156,51 +161,57 @@ class _Trainer:
     def _prepare(self, position: EpochPosition) -> None:
         state = self._state
         if position.epoch == 0:
-            state.heads, state.optimizer = fresh_round(self._config, self._shape, position.round, self._device)
+            state.model, state.optimizer = fresh_round(self._config, self._spec, position.round, self._device)
         for group in state.optimizer.param_groups:
             group["lr"] = position.learning_rate * state.learning_rate_scale
 
     def _train_epoch(self, position: EpochPosition, pairs: Tensor) -> StepLosses:
         stream = ("epoch", position.round, position.epoch)
         batches = near_equal_batches(pairs, self._config.batch_size, generator(self._config.seed, *stream, "order"))
-        self._state.heads.train()
+        random = generator(self._config.seed, *stream, "augmentation")
+        self._state.model.train()
         sums = np.zeros(3)
         with seeded_layers(self._device, self._config.seed, *stream, "dropout"):
             for number, batch in enumerate(batches):
-                sums += len(batch) * np.array(self._train_batch(position, number, batch))
+                sums += len(batch) * np.array(self._train_batch(position, number, batch, random))
         return StepLosses(*(float(value) for value in sums / max(1, len(pairs))))
 
-    def _train_batch(self, position: EpochPosition, number: int, batch: Tensor) -> tuple[float, float, float]:
+    def _train_batch(
+        self, position: EpochPosition, number: int, batch: Tensor, random: torch.Generator
+    ) -> tuple[float, float, float]:
         state = self._state
         try:
-            losses = self._step.train(state.heads, state.optimizer, state.labels, batch, position.phase)
+            losses = self._step.train(state.model, state.optimizer, state.labels, batch, position.phase, random)
         except NotFiniteError as error:
             raise DivergedError(position.round, position.epoch, number, str(error)) from error
         return losses.active, losses.complementary, losses.total
 
     def _require_finite_weights(self, position: EpochPosition) -> None:
         # Else the last step of an epoch could put weights into a checkpoint that no going back recovers from.
-        if not all(bool(weight.isfinite().all()) for weight in self._state.heads.parameters()):
+        if not all(bool(weight.isfinite().all()) for weight in self._state.model.parameters()):
             raise DivergedError(position.round, position.epoch, 0, "a weight after the epoch")
 
     def _held_out_r_sum(self) -> float:
         # The held-out labels are those of the earlier rounds, so all epochs are compared on the same scale.
         weights = self._state.labels.labels[self._held_out].numpy()
-        return held_out_r_sum(self._state.heads, self._features, self._held_out, weights, self._device)
+        return held_out_r_sum(self._state.model, self._features, self._held_out, weights, self._device)
 
     def _consider_serving(self, position: EpochPosition, r_sum: float | None) -> None:
         best = self._state.serving
         if best is None or r_sum is None or best.r_sum is None or r_sum > best.r_sum:
-            weights = {name: value.detach().clone() for name, value in self._state.heads.state_dict().items()}
+            weights = {name: value.detach().clone() for name, value in self._state.model.state_dict().items()}
             self._state.serving = ServingCandidate(weights, position.epoch, r_sum)
 
     def _result(self) -> TrainingResult:
         state = self._state
         assert state.serving is not None
-        state.heads.load_state_dict(state.serving.weights)
-        heads = state.heads.eval()
-        image_embeddings = embed_images(heads, self._features.image_features, device=self._device)
-        caption_embeddings = embed_captions(heads, self._features.caption_features, device=self._device)
+        state.model.load_state_dict(state.serving.weights)
+        model = state.model.eval()
+        embeddings = None
+        if isinstance(model, EmbeddingModel):
+            images = embed_images(model, self._features.image_features, device=self._device)
+            captions = embed_captions(model, self._features.caption_features, device=self._device)
+            embeddings = Embeddings(images, captions)
         is_held_out = np.zeros(self._features.n_pairs, dtype=np.bool_)
         is_held_out[self._held_out.numpy()] = True
         return TrainingResult(
@@ -208,9 +219,9 @@ class _Trainer:
             shadow_labels=state.labels.shadow_labels.numpy().copy(),
             label_history=torch.stack(state.label_history).numpy(),
             is_held_out=is_held_out,
-            image_embeddings=image_embeddings,
-            caption_embeddings=caption_embeddings,
-            heads=heads.to("cpu"),
+            embeddings=embeddings,
+            model=model.to("cpu"),
+            spec=self._spec,
             serving_epoch=state.serving.epoch,
             reports=tuple(state.reports),
             learning_rate_scale=state.learning_rate_scale,

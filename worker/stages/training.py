@@ -10,7 +10,7 @@ import torch
 
 from app.core.errors import JobFailedError
 from crcl_core.data import PairFeatures
-from crcl_core.training import EpochReport, TrainingConfig, save_heads, train
+from crcl_core.training import EpochReport, TrainingConfig, save_model, train
 from crcl_core.types import CheckpointError
 from worker.trainer import Spec, Tell
 
@@ -63,7 +63,7 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
             path.unlink()
         result = train(features, config, checkpoint_folder=folder, **options)
     out = Path(spec["out"])
-    save_heads(result.heads, out / "model.safetensors", config=config)
+    save_model(out / "model.safetensors", result.model, result.spec, config=config)
     np.savez(out / "labels.npz", labels=result.labels, shadow_labels=result.shadow_labels, history=result.label_history)
     np.save(out / "image_embeddings.npy", result.image_embeddings)
     np.save(out / "caption_embeddings.npy", result.caption_embeddings)

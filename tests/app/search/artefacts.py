@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from app.core.models import Run
 from app.core.storage import Storage
 from app.images.decoding import decode_image
 from crcl_core.encoders import load_encoder
-from crcl_core.models import MatchingHeads
+from crcl_core.models import ModelKind, ModelSpec, build_heads
 from crcl_core.retrieval import build_index
-from crcl_core.training import embed_captions, embed_images, save_heads
+from crcl_core.seeding import generator
+from crcl_core.training import embed_captions, embed_images, save_model
 from tests.app.runs.rows import StoredCorpus
 
 SPECS = {"toy": "toy"}
@@ -37,8 +37,10 @@ def store_artefacts(
     """
     folder.mkdir()
     encoder = load_encoder("toy", SPECS, cache_dir=folder)
-    torch.manual_seed(0)
-    heads = MatchingHeads(encoder.image_dim, encoder.caption_dim, 16)
+    spec = ModelSpec(kind=ModelKind.HEADS, image_dim=encoder.image_dim, caption_dim=encoder.caption_dim, joint_dim=16)
+    heads = build_heads(
+        encoder.image_dim, encoder.caption_dim, 16, dropout=0.0, has_joint_space=False, generator=generator(0, "heads")
+    )
     pictures = [
         decode_image(storage.read_range(image.shard_key, image.shard_offset, image.n_bytes), max_pixels=10**6)
         for image in stored.images
@@ -47,7 +49,7 @@ def store_artefacts(
     for pair in stored.pairs:
         captions.setdefault(pair.caption_ordinal, pair.caption)
     texts = [captions[ordinal] for ordinal in sorted(captions)]
-    save_heads(heads, folder / "model.safetensors")
+    save_model(folder / "model.safetensors", heads, spec)
     build_index(embed_images(heads, encoder.encode_images(pictures)), folder / "index" / "images")
     build_index(embed_captions(heads, encoder.encode_captions(texts)), folder / "index" / "captions")
     np.savez(

@@ -55,10 +55,16 @@ class TestMatchingHeads:
         expected = heads.embed_images(images[1:2]) @ heads.embed_captions(captions[:1]).t()
         torch.testing.assert_close(similarities[1:2, :1], expected)
 
-    def test_forward_embeds_both(self) -> None:
+    def test_forward_scores_both(self) -> None:
         heads = MatchingHeads(6, 5, 4)
-        images, captions = heads(_rows(3, 6), _rows(2, 5))
-        assert (images.shape, captions.shape) == ((3, 4), (2, 4))
+        assert torch.equal(heads(_rows(3, 6), _rows(2, 5)), heads.similarities(_rows(3, 6), _rows(2, 5)))
+
+    def test_embeddings_in_bfloat16_are_compared_in_float32(self) -> None:
+        heads = MatchingHeads(6, 5, 4)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            images, captions = heads.embed_images(_rows(3, 6)), heads.embed_captions(_rows(2, 5))
+            similarities = heads(_rows(3, 6), _rows(2, 5))
+        assert torch.equal(similarities, images.float() @ captions.float().t())
 
     @pytest.mark.parametrize(("has_joint_space", "width"), [(False, 4), (True, 6)])
     def test_embeddings_are_as_wide_as_they_say(self, *, has_joint_space: bool, width: int) -> None:

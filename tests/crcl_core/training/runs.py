@@ -42,10 +42,12 @@ def train_until(n_done: int, features: PairFeatures, config: TrainingConfig, fol
 
 def bits(result: TrainingResult) -> Bits:
     """Everything of a result but the wall times, in a form that `==` compares to the bit."""
-    arrays = ("labels", "shadow_labels", "label_history", "is_held_out", "image_embeddings", "caption_embeddings")
+    arrays = ["labels", "shadow_labels", "label_history", "is_held_out"]
+    if result.embeddings is not None:
+        arrays += ["image_embeddings", "caption_embeddings"]
     return {
         **{name: getattr(result, name).tobytes() for name in arrays},
-        **{f"heads/{name}": value.numpy().tobytes() for name, value in result.heads.state_dict().items()},
+        **{f"model/{name}": value.numpy().tobytes() for name, value in result.model.state_dict().items()},
         "reports": [dataclasses.replace(report, seconds=0.0) for report in result.reports],
         "serving_epoch": result.serving_epoch,
         "learning_rate_scale": result.learning_rate_scale,

@@ -39,7 +39,14 @@ class TestTrainingConfig:
             ("joint_dim", 0),
             ("dropout", 1.0),
             ("validation_ratio", 1.0),
-            ("precision", "bfloat16"),
+            ("precision", "float16"),
+            ("model", "oracle"),
+            ("objective", "hope"),
+            ("margin", -0.1),
+            ("word_noise_ratio", 1.1),
+            ("region_drop_ratio", -0.1),
+            ("word_dim", 0),
+            ("similarity_dim", 0),
         ],
     )
     def test_a_value_out_of_range_is_named(

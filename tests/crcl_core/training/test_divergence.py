@@ -99,4 +99,4 @@ def _break_loss(
             n_done += 1
             return break_it(parts, similarities) if is_broken else parts
 
-    monkeypatch.setattr("crcl_core.training.step.ActiveComplementaryLoss", BrokenLoss)
+    monkeypatch.setattr("crcl_core.training.objectives.ActiveComplementaryLoss", BrokenLoss)

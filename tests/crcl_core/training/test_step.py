@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from crcl_core.correspondence import CorrespondenceLabels, RefinementPhase
+from crcl_core.seeding import generator
 from crcl_core.training.feature_bank import FeatureBank
-from crcl_core.training.state import HeadShape, TrainingState, fresh_round
+from crcl_core.training.state import TrainingState, fresh_round, model_spec
 from crcl_core.training.step import NotFiniteError, TrainingStep
-from tests.crcl_core.training.corpora import CAPTION_DIM, IMAGE_DIM, SMALL, corpus
+from tests.crcl_core.training.corpora import SMALL, corpus
 
 CPU = torch.device("cpu")
 BATCH = torch.arange(16)
@@ -15,8 +16,8 @@ BATCH = torch.arange(16)
 
 @pytest.fixture
 def state() -> TrainingState:
-    heads, optimizer = fresh_round(SMALL, HeadShape(IMAGE_DIM, CAPTION_DIM, has_joint_space=False), 0, CPU)
-    return TrainingState(heads.eval(), optimizer, CorrespondenceLabels(40, momentum=0.5, floor=0.0))
+    model, optimizer = fresh_round(SMALL, model_spec(SMALL, corpus(40)[0]), 0, CPU)
+    return TrainingState(model.eval(), optimizer, CorrespondenceLabels(40, momentum=0.5, floor=0.0))
 
 
 @pytest.fixture
@@ -37,18 +38,18 @@ class TestTrainingStep:
 
     def test_the_loss_uses_the_refined_labels(self, step: TrainingStep, state: TrainingState) -> None:
         state.labels.momentum = 0.0
-        refined = step.train(state.heads, _idle(state), state.labels, BATCH, RefinementPhase.REFINING)
-        again = step.train(state.heads, _idle(state), state.labels, BATCH, RefinementPhase.FROZEN)
+        refined = step.train(state.model, _idle(state), state.labels, BATCH, RefinementPhase.REFINING, generator(0))
+        again = step.train(state.model, _idle(state), state.labels, BATCH, RefinementPhase.FROZEN, generator(0))
         assert refined.total == again.total
 
     def test_clips_the_gradient(self, step: TrainingStep, state: TrainingState) -> None:
         _run(step, state, RefinementPhase.FROZEN)
-        gradients = [weight.grad for weight in state.heads.parameters() if weight.grad is not None]
+        gradients = [weight.grad for weight in state.model.parameters() if weight.grad is not None]
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         assert float(norm) <= SMALL.gradient_clip * 1.001
 
     def test_a_loss_that_is_not_finite_leaves_the_weights(self, step: TrainingStep, state: TrainingState) -> None:
-        weights = list(state.heads.parameters())
+        weights = list(state.model.parameters())
         with torch.no_grad():
             weights[0].fill_(math.nan)
         before = [weight.clone() for weight in weights[1:]]
@@ -58,9 +59,9 @@ class TestTrainingStep:
 
 
 def _run(step: TrainingStep, state: TrainingState, phase: RefinementPhase) -> float:
-    return step.train(state.heads, state.optimizer, state.labels, BATCH, phase).total
+    return step.train(state.model, state.optimizer, state.labels, BATCH, phase, generator(0)).total
 
 
 def _idle(state: TrainingState) -> torch.optim.Optimizer:
     """An optimiser that moves nothing."""
-    return torch.optim.SGD(state.heads.parameters(), lr=0.0)
+    return torch.optim.SGD(state.model.parameters(), lr=0.0)

@@ -7,6 +7,7 @@ import torch
 
 from crcl_core.data import PairFeatures
 from crcl_core.evaluation import auroc
+from crcl_core.models import EmbeddingModel
 from crcl_core.training import EpochReport, TrainingConfig, TrainingResult, train
 from crcl_core.training.batches import MIN_HELD_OUT
 from tests.crcl_core.training.clusters import ClusteredCorpus, clustered_corpus, in_joint_space
@@ -116,11 +117,12 @@ class TestHeldOutPairs:
 class TestResult:
     def test_embeddings_are_those_of_the_returned_heads(self, features: PairFeatures, whole: TrainingResult) -> None:
         with torch.no_grad():
-            images = whole.heads.embed_images(torch.from_numpy(features.image_features)).numpy()
-            captions = whole.heads.embed_captions(torch.from_numpy(features.caption_features)).numpy()
+            assert isinstance(whole.model, EmbeddingModel)
+            images = whole.model.embed_images(torch.from_numpy(features.image_features)).numpy()
+            captions = whole.model.embed_captions(torch.from_numpy(features.caption_features)).numpy()
         assert whole.image_embeddings.tobytes() == images.tobytes()
         assert whole.caption_embeddings.tobytes() == captions.tobytes()
-        assert not whole.heads.training
+        assert not whole.model.training
 
     def test_embeddings_have_length_one_and_joint_width(self, features: PairFeatures, whole: TrainingResult) -> None:
         assert whole.image_embeddings.shape == (features.n_images, SHORT.joint_dim)
@@ -172,7 +174,7 @@ class TestOnAnAccelerator:
         on_cuda = train(corpus.features, config, device="cuda", checkpoint_folder=tmp_path)
         assert _auroc(on_cuda, corpus) >= 0.95
         assert _auroc(on_cuda, corpus) == pytest.approx(_auroc(on_cpu, corpus), abs=0.02)
-        assert next(on_cuda.heads.parameters()).device.type == "cpu"
+        assert next(on_cuda.model.parameters()).device.type == "cpu"
 
 
 def _suited(features: PairFeatures) -> TrainingConfig:

@@ -18,7 +18,7 @@ from app.core.repositories.jobs import claim_job, request_cancel
 from app.core.run_config import RunConfig
 from app.core.storage import Storage
 from crcl_core.retrieval import open_index
-from crcl_core.training import load_heads
+from crcl_core.training import load_model
 from tests.factories import Committed
 from tests.worker.jobs import (
     QueuedImport,
@@ -122,7 +122,7 @@ class TestWorks:
 
     def _check_artefacts(self, storage: Storage, prefix: str, report: list[tuple[Any, ...]]) -> None:  # Any: as above
         by_rank = np.array([row[2] for row in report], dtype=np.float32)  # text rounds to what float32 tells apart
-        assert load_heads(storage.local_path(f"{prefix}/model.safetensors")).embedding_dim == 16
+        assert load_model(storage.local_path(f"{prefix}/model.safetensors")).embedding_model.embedding_dim == 16
         with np.load(storage.local_path(f"{prefix}/pairs.npz"), allow_pickle=False) as pairs:
             assert np.array_equal(np.sort(pairs["correspondence"]), by_rank)
             assert pairs["image_index"].tolist() == [number // 2 for number in range(_N_PAIRS)]

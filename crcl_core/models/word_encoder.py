@@ -2,9 +2,9 @@
 
 from typing import final
 
-import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from crcl_core.models.bidirectional_gru import Packing, mean_of_directions, valid_positions
 
 _INITIAL_WORD_RANGE = 0.1
 
@@ -35,7 +35,12 @@ class WordEncoder(nn.Module):
         self.embedding = nn.Embedding(vocabulary_size, word_dim)
         nn.init.uniform_(self.embedding.weight, -_INITIAL_WORD_RANGE, _INITIAL_WORD_RANGE)
         self.dropout = nn.Dropout(dropout)
-        self.gru = nn.GRU(word_dim, joint_dim, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(word_dim, joint_dim, bidirectional=True)
+
+    @property
+    def joint_dim(self) -> int:
+        """J, the width of a word's vector."""
+        return int(self.gru.hidden_size)
 
     def forward(self, captions: Tensor) -> tuple[Tensor, Tensor]:
         """Encodes a batch of captions.
@@ -52,12 +57,11 @@ class WordEncoder(nn.Module):
         """
         lengths = caption_lengths(captions)
         if not len(captions):
-            return self.embedding.weight.new_zeros(0, 0, self.gru.hidden_size), lengths
-        embedded = self.dropout(self.embedding(captions[:, : int(lengths.max())]))  # (B, T', D)
-        packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        directions, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)  # (B, T', 2 J)
-        onward, backward = directions.chunk(2, dim=-1)
-        return (onward + backward) / 2, lengths
+            return self.embedding.weight.new_zeros(0, 0, self.joint_dim), lengths
+        packing = Packing.of(lengths)
+        tokens = packing.pack(captions)  # (V,)
+        packed = mean_of_directions(self.gru, self.dropout(self.embedding(tokens)), packing)  # (V, J)
+        return packing.unpack(packed), lengths
 
 
 def caption_lengths(captions: Tensor) -> Tensor:
@@ -80,8 +84,3 @@ def caption_lengths(captions: Tensor) -> Tensor:
         fault = "no token, expected at least one" if not lengths[row] else "a padding (0) before its last token"
         raise ValueError(f"caption {row} of the batch has {fault}")
     return lengths
-
-
-def valid_positions(lengths: Tensor, n_positions: int) -> Tensor:
-    """Marks the positions that a set of rows fills: (B,) lengths -> (B, n_positions) bool."""
-    return torch.arange(n_positions, device=lengths.device) < lengths.unsqueeze(1)

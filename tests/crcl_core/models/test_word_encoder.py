@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from crcl_core.models.word_encoder import WordEncoder, caption_lengths, valid_positions
+from crcl_core.models.bidirectional_gru import valid_positions
+from crcl_core.models.word_encoder import WordEncoder, caption_lengths
 from crcl_core.types import DoubleArray, IntArray
 
 _CAPTIONS = torch.tensor([[3, 4, 0, 0, 0], [5, 6, 7, 8, 0], [9, 0, 0, 0, 0]])

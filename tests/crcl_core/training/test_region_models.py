@@ -18,6 +18,7 @@ from crcl_core.training import (
     similarity_matrix,
     train,
 )
+from crcl_core.training.batches import MIN_HELD_OUT
 from tests.crcl_core.training.clusters import clustered_corpus
 from tests.crcl_core.training.runs import bits, train_until
 from tests.crcl_core.training.worded_corpora import OF_REGIONS, small_config, worded_corpus
@@ -87,6 +88,12 @@ class TestHeads:
         assert (result.labels == 1).all()
         losses = [report.total_loss for report in result.reports]
         assert losses[-1] < 0.8 * losses[0]
+
+    def test_a_baseline_of_one_round_chooses_its_epoch_on_held_out_pairs(self) -> None:
+        config = TrainingConfig(objective=Objective.INFO_NCE, round_epochs=(2,), warmup_epochs=0, joint_dim=8)
+        result = train(clustered_corpus(2_000).features, config)
+        assert result.is_held_out.sum() >= MIN_HELD_OUT
+        assert all(report.r_sum is not None for report in result.reports)
 
     def test_bfloat16_orders_the_pairs_as_float32_does(self) -> None:
         corpus = clustered_corpus(600, ratio=0.4)

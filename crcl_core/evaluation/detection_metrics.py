@@ -1,4 +1,4 @@
-"""How well a score tells clean pairs from mismatched ones: AUROC and average precision."""
+"""How well a score tells clean pairs from mismatched ones: AUROC, average precision, F1 at the true rate."""
 
 from typing import Any
 
@@ -61,6 +61,34 @@ def average_precision(score: _Floats, is_mismatch: BoolArray) -> float:
     precision = n_found / (last_of_score + 1)
     recall_gained = np.diff(n_found, prepend=0) / n_mismatched
     return float((precision * recall_gained).sum())
+
+
+def f1_at_true_rate(score: _Floats, is_mismatch: BoolArray) -> float:
+    """Computes the F1 of flagging the lowest scores, as many as there are mismatched pairs.
+
+    With as many flags as mismatches precision, recall and F1 are one number. Where the last flags fall among pairs of
+    one score, it is the mean over all choices among them: the flags left times the share of mismatches there. So the
+    order of the pairs cannot matter.
+
+    Args:
+        score: (N,) float, low = bad; may be infinite, not NaN.
+        is_mismatch: (N,) bool, the truth; positive = mismatch.
+
+    Returns:
+        F1 in [0, 1]; the share of mismatches = chance.
+
+    Raises:
+        ValueError: A shape or NaN is wrong, or there is no mismatch to find.
+    """
+    checked, is_positive = _check(score, is_mismatch)
+    n_mismatched = int(np.count_nonzero(is_positive))
+    if not n_mismatched:
+        raise ValueError(f"F1 at the true rate needs a mismatched pair; there is none among {len(checked)} pairs")
+    threshold = np.partition(checked, n_mismatched - 1)[n_mismatched - 1]
+    is_below, is_tied = checked < threshold, checked == threshold
+    n_left = n_mismatched - np.count_nonzero(is_below)
+    n_found = np.count_nonzero(is_positive & is_below) + n_left * float(is_positive[is_tied].mean())
+    return float(n_found) / n_mismatched
 
 
 def _check(score: _Floats, truth: BoolArray) -> tuple[_Floats, BoolArray]:

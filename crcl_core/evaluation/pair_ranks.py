@@ -61,7 +61,7 @@ def rank_pairs(
     if similarities.ndim != 2:
         raise ValueError(f"similarities have shape {similarities.shape}, expected (n_images, n_captions)")
     n_images, n_captions = similarities.shape
-    images, captions = _check_pairs(image_index, caption_index, n_images, n_captions)
+    images, captions = checked_pairs(image_index, caption_index, n_images, n_captions)
     # Copies, because the blocks are masked in place.
     return PairRanks(
         image_to_text=_ranks(lambda a, b: similarities[a:b].copy(), images, captions, n_captions, block),
@@ -96,7 +96,7 @@ def rank_pairs_of_embeddings(
             "expected (n_images, width) and (n_captions, width)"
         )
     n_images, n_captions = len(image_embeddings), len(caption_embeddings)
-    images, captions = _check_pairs(image_index, caption_index, n_images, n_captions)
+    images, captions = checked_pairs(image_index, caption_index, n_images, n_captions)
     return PairRanks(
         image_to_text=_ranks(
             lambda a, b: image_embeddings[a:b] @ caption_embeddings.T, images, captions, n_captions, block
@@ -111,9 +111,14 @@ def rank_pairs_of_embeddings(
     )
 
 
-def _check_pairs(
+def checked_pairs(
     image_index: IntArray, caption_index: IntArray | None, n_images: int, n_captions: int
 ) -> tuple[IntArray, IntArray]:
+    """Returns the image and the caption of each pair, both (N,) int64; without a caption index pair n has caption n.
+
+    Raises:
+        ValueError: The indices differ in length, hold no pair, or one is out of bounds.
+    """
     images = np.asarray(image_index, dtype=np.int64)
     captions = np.arange(n_captions) if caption_index is None else np.asarray(caption_index, dtype=np.int64)
     if images.ndim != 1 or images.shape != captions.shape:

@@ -1,12 +1,14 @@
 """NumPy files from outside: mapped into memory, never unpickled."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+NumberMap = np.memmap[tuple[int, ...], np.dtype[Any]]  # Any: the dtype is the file's, and its reader checks it
 
 
-def map_npy(path: Path) -> npt.NDArray[np.generic]:
+def map_npy(path: Path) -> NumberMap:
     """Maps a `.npy` file into memory, read-only; nothing but its header is read.
 
     Args:
@@ -20,7 +22,7 @@ def map_npy(path: Path) -> npt.NDArray[np.generic]:
         ValueError: The file is not a .npy file, holds Python objects, or is shorter than its header says.
     """
     try:
-        array: npt.NDArray[np.generic] = np.lib.format.open_memmap(path, mode="r")
+        array: NumberMap = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path} cannot be read as a .npy array of numbers: {error}") from error
     return array

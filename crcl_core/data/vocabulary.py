@@ -19,6 +19,7 @@ UNKNOWN_ID: Final = 3
 MARKS: Final = ("<pad>", "<start>", "<end>", "<unk>")
 """What the first four ids stand for, in our vocabularies and in the official ones."""
 
+_MASK: Final = "<mask>"
 _FORMAT: Final = "crcl_core.vocabulary"
 _VERSION: Final = 1
 # The two marks around a caption leave no room for a word below this.
@@ -60,8 +61,13 @@ class Vocabulary:
         return cls([word for _, word in sorted(kept)])
 
     @classmethod
-    def from_official(cls, path: Path) -> "Vocabulary":
+    def from_official(cls, path: Path, *, has_mask: bool = False) -> "Vocabulary":
         """Reads a vocabulary file of SCAN, NCR or CRCL: json with `word2idx`, `idx2word` and `idx`.
+
+        Args:
+            path: For example `vocab/f30k_precomp_vocab.json`.
+            has_mask: Adds "<mask>" behind the last word, as CRCL's code does when it reads the file: its checkpoints
+                have one embedding more than the file has words. No caption contains that word.
 
         Raises:
             ValueError: The file is not such a vocabulary; its first ids are not the four marks (padding must be 0, or
@@ -74,7 +80,7 @@ class Vocabulary:
         words = _official_words(path, tables)
         if tuple(words[: len(MARKS)]) != MARKS:
             raise ValueError(f"{path} begins with {words[: len(MARKS)]}, expected {list(MARKS)}")
-        return cls(words[len(MARKS) :])
+        return cls([*words[len(MARKS) :], *([_MASK] if has_mask else [])])
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":
@@ -98,6 +104,12 @@ class Vocabulary:
     def to_json(self) -> str:
         """The vocabulary as ASCII json, to be saved with the model that was trained on it."""
         return json.dumps({"format": _FORMAT, "version": _VERSION, "words": self._words})
+
+    def to_official_json(self) -> str:
+        """The vocabulary as the official code and `from_official` read it."""
+        words = [*MARKS, *self._words]
+        tables = {"word2idx": self._ids, "idx2word": dict(enumerate(words)), "idx": len(words)}
+        return json.dumps(tables)
 
     @property
     def words(self) -> tuple[str, ...]:

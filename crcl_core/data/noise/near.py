@@ -44,7 +44,8 @@ def near_noise(
     draws = random.random(len(chosen))
     images, image_of_pair = np.unique(true_index, return_inverse=True)
     wanted, row_of_choice = np.unique(image_of_pair[chosen], return_inverse=True)
-    neighbours, n_found = _nearest(_normalised(image_vectors[images]), wanted, n_neighbours)
+    vectors = _normalised(image_vectors[images].astype(np.float32, copy=False))
+    neighbours, n_found = _nearest(vectors, wanted, n_neighbours)
     columns = (draws * n_found[row_of_choice]).astype(np.int64)
     found = neighbours[row_of_choice, columns]
     noisy_index = true_index.copy()
@@ -77,10 +78,10 @@ def _best(scores: FloatArray, k: int) -> IntArray:
 
 
 def _normalised(vectors: FloatArray) -> FloatArray:
-    whole = np.asarray(vectors, dtype=np.float32)
-    lengths = np.sqrt(np.einsum("id,id->i", whole, whole))
-    normalised: FloatArray = whole / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]
-    return normalised
+    """Normalises a fresh array in place."""
+    lengths = np.sqrt(np.einsum("id,id->i", vectors, vectors))
+    vectors /= np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]
+    return vectors
 
 
 def _require_vectors(true_index: IntArray, vectors: FloatArray) -> None:

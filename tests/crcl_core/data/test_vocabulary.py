@@ -114,6 +114,16 @@ class TestFromOfficial:
         assert len(vocabulary) == 6
         assert vocabulary.encode(["Two dogs"]).tolist() == [[1, 4, 5, 2]]
 
+    def test_reads_what_is_written_in_its_format(self, tmp_path: Path) -> None:
+        vocabulary = Vocabulary(["dog", "grün", "狗"])
+        (tmp_path / "vocab.json").write_text(vocabulary.to_official_json())
+        assert Vocabulary.from_official(tmp_path / "vocab.json") == vocabulary
+
+    def test_can_add_the_mask_that_official_checkpoints_have(self, tmp_path: Path) -> None:
+        vocabulary = Vocabulary.from_official(_official_file(tmp_path, [*MARKS, "dogs"]), has_mask=True)
+        assert vocabulary.words == ("dogs", "<mask>")
+        assert 5 not in vocabulary.encode(["<mask> dogs"])
+
     def test_refuses_a_file_whose_padding_is_not_zero(self, tmp_path: Path) -> None:
         path = _official_file(tmp_path, ["<start>", "<pad>", "<end>", "<unk>", "dog"])
         with pytest.raises(ValueError, match=r"f30k_precomp_vocab\.json begins with \['<start>', '<pad>'"):

@@ -57,12 +57,12 @@ def read_karpathy(path: Path) -> Mapping[KarpathySplit, tuple[KarpathyImage, ...
         content = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} is not json: {error}") from error
-    entries = content.get("images") if isinstance(content, dict) else None
-    if not isinstance(entries, list):
-        raise ValueError(f"{path} has no list `images`, expected a file of Karpathy's splits")
+    if not isinstance(content, dict) or not isinstance(content.get("images"), list):
+        # A file of the wrong form is a bad value; no argument has the wrong type.
+        raise ValueError(f"{path} has no list `images`, expected Karpathy's splits")  # noqa: TRY004
     images: dict[KarpathySplit, list[KarpathyImage]] = {split: [] for split in KarpathySplit}
     seen: set[int] = set()
-    for position, entry in enumerate(entries):
+    for position, entry in enumerate(content["images"]):
         try:
             split, image = _SPLIT_OF[entry["split"]], _image(entry)
         except (KeyError, TypeError, ValueError) as error:

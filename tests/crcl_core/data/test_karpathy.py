@@ -79,7 +79,7 @@ class TestRefusals:
         ],
     )
     def test_name_the_image_and_what_is_wrong(self, tmp_path: Path, changes: dict[str, object], message: str) -> None:
-        path = _file(tmp_path, _entry(0, "train"), _entry(1, "train", **changes))
+        path = _file(tmp_path, _entry(0, "train"), _entry(1, "train") | changes)
         with pytest.raises(ValueError, match=rf"flickr30k\.json image 1: .*{message}"):
             read_karpathy(path)
 

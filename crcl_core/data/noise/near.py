@@ -1,11 +1,13 @@
 """Near noise: a caption gets an image that looks like its own, as near-duplicates and category searches cause it."""
 
+import math
+
 import numpy as np
 
 from crcl_core.data.noise.noisy_correspondence import NoisyCorrespondence, chosen_positions
 from crcl_core.types import FloatArray, IntArray
 
-# Similarities held at once: 64 MiB.
+# Similarities, or numbers of regions, held at once: 64 MiB.
 _BLOCK_ELEMENTS = 16 * 1024 * 1024
 # Two images whose vectors are equal up to rounding are taken for copies, and a copy of its own image is no mismatch.
 _COPY_COSINE = 1 - 1e-5
@@ -16,13 +18,13 @@ def near_noise(
 ) -> NoisyCorrespondence:
     """Gives each pair of a share the image of one of its own image's nearest neighbours, each as likely.
 
-    Memory is bounded by one copy of the vectors and 64 MiB of similarities.
+    Memory is bounded by one copy of the vectors and some 64 MiB of similarities.
 
     Args:
         image_index: (N,) int64, the true image of each caption: rows of `image_vectors`. Only images that occur here
             are given to captions.
-        image_vectors: (I, D) float, one vector an image; need not be normalised, neighbours are those by cosine. Pool
-            regions first.
+        image_vectors: (I, D) float, one vector an image, or (I, R, D), its regions, of which the mean is taken; may be
+            a memory map. Need not be normalised: neighbours are those by cosine.
         ratio: Share of the pairs to choose, in [0, 1].
         seed: Given to NumPy as it is, so that tables name it.
         n_neighbours: How many nearest images to draw from: 1 makes the hardest noise. Images with the very same
@@ -32,8 +34,8 @@ def near_noise(
         The pairs; one whose image has no neighbour other than copies stays as it is.
 
     Raises:
-        ValueError: The ratio is outside [0, 1], `n_neighbours` is not positive, the vectors do not have two axes, or
-            an index points outside them.
+        ValueError: The ratio is outside [0, 1], `n_neighbours` is not positive, the vectors have neither two nor three
+            axes, or an index points outside them.
     """
     true_index = np.asarray(image_index, dtype=np.int64)
     _require_vectors(true_index, image_vectors)
@@ -44,8 +46,7 @@ def near_noise(
     draws = random.random(len(chosen))
     images, image_of_pair = np.unique(true_index, return_inverse=True)
     wanted, row_of_choice = np.unique(image_of_pair[chosen], return_inverse=True)
-    vectors = _normalised(image_vectors[images].astype(np.float32, copy=False))
-    neighbours, n_found = _nearest(vectors, wanted, n_neighbours)
+    neighbours, n_found = _nearest(_normalised_vectors(image_vectors, images), wanted, n_neighbours)
     columns = (draws * n_found[row_of_choice]).astype(np.int64)
     found = neighbours[row_of_choice, columns]
     noisy_index = true_index.copy()
@@ -77,16 +78,21 @@ def _best(scores: FloatArray, k: int) -> IntArray:
     return candidates[np.argsort(-scores[candidates], kind="stable")[:k]]
 
 
-def _normalised(vectors: FloatArray) -> FloatArray:
-    """Normalises a fresh array in place."""
+def _normalised_vectors(image_vectors: FloatArray, images: IntArray) -> FloatArray:
+    """(len(images), D) float32, of regions their mean; a block of a memory map is held at a time."""
+    vectors = np.empty((len(images), image_vectors.shape[-1]), dtype=np.float32)
+    n_rows = max(1, _BLOCK_ELEMENTS // max(1, math.prod(image_vectors.shape[1:])))
+    for start in range(0, len(images), n_rows):
+        block = image_vectors[images[start : start + n_rows]]
+        vectors[start : start + n_rows] = block if block.ndim == 2 else block.mean(axis=1)
     lengths = np.sqrt(np.einsum("id,id->i", vectors, vectors))
     vectors /= np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]
     return vectors
 
 
 def _require_vectors(true_index: IntArray, vectors: FloatArray) -> None:
-    if vectors.ndim != 2:
-        raise ValueError(f"image_vectors has {vectors.ndim} axes, expected 2: one vector an image (pool regions first)")
+    if vectors.ndim not in {2, 3}:
+        raise ValueError(f"image_vectors has {vectors.ndim} axes, expected 2 (I, D) or 3 (I, R, D)")
     if len(true_index) and not (true_index.min() >= 0 and true_index.max() < len(vectors)):
         span = f"{true_index.min()} to {true_index.max()}"
         raise ValueError(f"image_index spans {span}, expected rows 0 to {len(vectors) - 1} of image_vectors")

@@ -55,6 +55,12 @@ class TestNeighbours:
             near_noise(true_index, vectors, 1.0, 3).image_index, near_noise(true_index, scaled, 1.0, 3).image_index
         )
 
+    def test_of_regions_the_mean_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        regions, true_index = _vectors(60).reshape(20, 3, 8), np.arange(20)
+        pooled = near_noise(true_index, regions.mean(axis=1), 1.0, 3)
+        monkeypatch.setattr(near, "_BLOCK_ELEMENTS", 7 * 24)
+        np.testing.assert_array_equal(near_noise(true_index, regions, 1.0, 3).image_index, pooled.image_index)
+
     def test_a_copy_is_no_neighbour(self) -> None:
         vectors = np.array([[1, 2], [1, 2], [2, 4], [1, -5]], dtype=np.float32)
         noisy = near_noise(np.arange(4), vectors, 1.0, 0, n_neighbours=1)
@@ -107,7 +113,7 @@ class TestRefusals:
             (np.arange(4), _vectors(4), 1.5, 1, "ratio is 1.5"),
             (np.arange(4), _vectors(4), 0.5, 0, "n_neighbours is 0"),
             (np.arange(4), _vectors(3), 0.5, 1, "image_index spans 0 to 3, expected rows 0 to 2"),
-            (np.arange(4), _vectors(4)[:, None], 0.5, 1, "image_vectors has 3 axes"),
+            (np.arange(4), _vectors(4)[0], 0.5, 1, "image_vectors has 1 axes"),
         ],
     )
     def test_name_what_came(

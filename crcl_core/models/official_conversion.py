@@ -11,7 +11,7 @@ from crcl_core.models.official_checkpoint import OfficialCheckpoint
 from crcl_core.types import CheckpointError
 
 # Our modules and the official code's, which begin the names of their weights.
-_NAMES_OF_VSE_INFINITY = {
+_OF_VSE_INFINITY = {
     "region_projection.linear.": "img_enc.fc.",
     "region_projection.hidden.": "img_enc.mlp.layers.0.",
     "region_projection.hidden_norm.": "img_enc.mlp.bns.0.",
@@ -23,7 +23,36 @@ _NAMES_OF_VSE_INFINITY = {
     "word_pooling.gru.": "txt_enc.gpool.gru.",
     "word_pooling.score.": "txt_enc.gpool.linear.",
 }
-_NAMES = {ModelKind.VSE_INFTY: _NAMES_OF_VSE_INFINITY}
+_OF_FRAGMENTS = {
+    "encoder.region_projection.": "img_enc.fc.",
+    "encoder.word_encoder.embedding.": "txt_enc.embed.",
+    "encoder.word_encoder.gru.": "txt_enc.cap_rnn.",
+    "encoder.image_global.local.": "sim_enc.v_global_w.embedding_local.0.",
+    "encoder.image_global.local_norm.": "sim_enc.v_global_w.embedding_local.1.",
+    "encoder.image_global.mean.": "sim_enc.v_global_w.embedding_global.0.",
+    "encoder.image_global.mean_norm.": "sim_enc.v_global_w.embedding_global.1.",
+    "encoder.image_global.attention.": "sim_enc.v_global_w.embedding_common.0.",
+    "encoder.caption_global.local.": "sim_enc.t_global_w.embedding_local.0.",
+    "encoder.caption_global.mean.": "sim_enc.t_global_w.embedding_global.0.",
+    "encoder.caption_global.attention.": "sim_enc.t_global_w.embedding_common.0.",
+    "nodes.whole.": "sim_enc.sim_tranglo_w.",
+    "nodes.word.": "sim_enc.sim_tranloc_w.",
+    "score.": "sim_enc.sim_eval_w.",
+}
+_OF_FILTRATION = {
+    "filtration.attention.": "sim_enc.SAF_module.attn_sim_w.",
+    "filtration.attention_norm.": "sim_enc.SAF_module.bn.",
+}
+_OF_REASONING = {
+    f"reasoning.{step}.{ours}.": f"sim_enc.SGR_module.{step}.{official}."
+    for step in range(3)
+    for ours, official in (("query", "graph_query_w"), ("key", "graph_key_w"), ("update", "sim_graph_w"))
+}
+_NAMES = {
+    ModelKind.VSE_INFTY: _OF_VSE_INFINITY,
+    ModelKind.SAF: _OF_FRAGMENTS | _OF_FILTRATION,
+    ModelKind.SGR: _OF_FRAGMENTS | _OF_REASONING,
+}
 _MARKS = {
     ModelKind.VSE_INFTY: "img_enc.gpool.",
     ModelKind.SAF: "sim_enc.SAF_module.",

@@ -16,6 +16,23 @@ class TestConvertOfficial:
         assert (spec.image_dim, spec.joint_dim, spec.word_dim, spec.vocabulary_size) == (24, 16, 10, 40)
         assert not model.training
 
+    @pytest.mark.parametrize(("module_name", "kind"), [("SAF", ModelKind.SAF), ("SGR", ModelKind.SGR)])
+    def test_models_that_compare_pair_by_pair_convert_too(self, module_name: str, kind: ModelKind) -> None:
+        spec, model = convert_official(_checkpoint(module_name))
+        assert spec.kind is kind
+        assert (spec.image_dim, spec.n_regions, spec.similarity_dim) == (24, 36, 8)
+        assert sum(value.numel() for value in model.state_dict().values()) == sum(
+            value.numel() for value in _weights(module_name).values()
+        )
+
+    def test_the_official_sgr_reasons_three_times(self) -> None:
+        weights = _weights("SGR")
+        weights |= {
+            name.replace("SGR_module.2", "SGR_module.3"): value for name, value in weights.items() if "module.2" in name
+        }
+        with pytest.raises(CheckpointError, match=r"unexpected: sim_enc.SGR_module.3.graph_key_w.bias, "):
+            convert_official(_checkpoint("SGR", weights))
+
     def test_needs_no_weight_that_the_official_model_never_uses(self) -> None:
         weights = _weights("VSEinfty")
         unused = [name for name in weights if "bns.1" in name]

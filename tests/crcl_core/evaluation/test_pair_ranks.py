@@ -49,6 +49,25 @@ class TestRankPairs:
         assert np.array_equal(blocked.image_to_text, whole.image_to_text)
         assert np.array_equal(blocked.text_to_image, whole.text_to_image)
 
+    @pytest.mark.parametrize("n_captions_each", [1, 5])
+    def test_many_embeddings_in_blocks_rank_as_in_the_sorted_whole_matrix(self, n_captions_each: int) -> None:
+        rng = np.random.default_rng(0)
+        # Whole numbers: every float32 product is exact in any order of summation, and many are equal.
+        images = rng.integers(-20, 21, size=(400, 64)).astype(np.float32)
+        image_index = np.repeat(np.arange(400), n_captions_each)
+        captions = images[image_index] + rng.integers(-40, 41, size=(len(image_index), 64)).astype(np.float32)
+        ranks = rank_pairs_of_embeddings(images, captions, image_index, block=3_000)
+        whole = images @ captions.T
+        is_right = image_index == np.arange(400)[:, None]
+        for measured, scores, is_own, query in (
+            (ranks.image_to_text, whole, is_right, image_index),
+            (ranks.text_to_image, whole.T, is_right.T, np.arange(len(captions))),
+        ):
+            wrong = np.sort(np.where(is_own, -np.inf, scores), axis=1)
+            right = whole[image_index, np.arange(len(captions))]
+            expected = [1 + wrong.shape[1] - np.searchsorted(wrong[q], s) for q, s in zip(query, right, strict=True)]
+            assert measured.tolist() == expected
+
     def test_the_input_is_left_as_it_was(self) -> None:
         similarities = np.eye(3)
         rank_pairs(similarities, np.arange(3))

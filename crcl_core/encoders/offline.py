@@ -21,7 +21,8 @@ _IMAGE_DIM = 1280
 _CAPTION_DIM = 384
 # On a processor the activations of a few images stay in the cache: 380 images/s at 4, 280 at 32 (two cores).
 _IMAGES_PER_STEP = {"cpu": 4, "cuda": 64}
-_CAPTIONS_PER_STEP = {"cpu": 64, "cuda": 256}
+# For the same reason, and because it leaves less padding: 16 sorted captions a step are 1.15 times as fast as 64.
+_CAPTIONS_PER_STEP = {"cpu": 16, "cuda": 256}
 # Goes into the fingerprint: raise the number whenever the same input would give another vector.
 _RECIPE = (
     f"offline 1: image squashed to {_SIDE_PX} px bicubic, (x - 127) / 128, mean of the last feature map; "

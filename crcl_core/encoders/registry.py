@@ -85,6 +85,21 @@ def load_encoder(
     return load_open_clip_encoder(name, spec.model, spec.weights, device=device, threads=threads)
 
 
+def open_encoder(spec: str, *, cache_dir: Path | str = ".crcl-cache", device: str = "cpu", threads: int = 0) -> Encoder:
+    """Load an encoder by its specification, outside the service.
+
+    Args:
+        spec: "offline", "toy" or "open_clip:MODEL@TAG_OR_FILE".
+        cache_dir: As `load_encoder`.
+        device: As `load_encoder`.
+        threads: As `load_encoder`.
+
+    Raises:
+        EncoderError: The specification is malformed, or its weights cannot be used.
+    """
+    return load_encoder(spec, {spec: spec}, cache_dir=Path(cache_dir), device=device, threads=threads)
+
+
 def _parse(name: str, text: str) -> EncoderSpec:
     if not name.strip():
         raise EncoderError(f"an encoder needs a name; got {name!r} for {text!r}")

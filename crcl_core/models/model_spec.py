@@ -10,6 +10,8 @@ import torch
 
 from crcl_core.models.heads import build_heads
 from crcl_core.models.matching_model import MatchingModel
+from crcl_core.models.saf import Saf
+from crcl_core.models.sgr import Sgr
 from crcl_core.models.vse_infinity import VseInfinity
 from crcl_core.seeding import generator, seeded_layers
 
@@ -110,9 +112,6 @@ def _build_of_regions(spec: ModelSpec) -> MatchingModel:
     }
     if spec.kind is ModelKind.VSE_INFTY:
         return VseInfinity(**sizes)
-    from crcl_core.models.saf import Saf
-    from crcl_core.models.sgr import Sgr
-
     model = Saf if spec.kind is ModelKind.SAF else Sgr
     return model(
         **sizes, n_regions=_required(spec, "n_regions"), similarity_dim=spec.similarity_dim, dropout=spec.dropout

@@ -23,8 +23,11 @@ class RunSummary(WireModel):
     mean_correspondence: float
     correspondence_histogram: list[int] = Field(description="pairs by correspondence, 20 equal bins of [0, 1]")
     encoder: str
-    encoder_fingerprint: str
+    encoder_fingerprint: str = Field(
+        description="of the encoder, or of the regions that it gives, where those are read"
+    )
     round_epochs: list[int]
+    n_words: int | None = Field(default=None, description="words that the model knows; null where it reads vectors")
     r_sum: float | None = None
     seconds_by_phase: dict[str, float]
     is_calibrated: bool = False

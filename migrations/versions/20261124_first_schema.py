@@ -185,10 +185,11 @@ def upgrade() -> None:
     op.create_table(
         "feature_sets",
         sa.Column("corpus_version_id", sa.Uuid(), nullable=False),
-        sa.Column("encoder_fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("storage_prefix", sa.Text(), nullable=False),
         sa.Column("image_dim", sa.Integer(), nullable=False),
-        sa.Column("caption_dim", sa.Integer(), nullable=False),
+        sa.Column("n_regions", sa.Integer(), nullable=True),
+        sa.Column("caption_dim", sa.Integer(), nullable=True),
         sa.Column("joint_dim", sa.Integer(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -209,8 +210,8 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "workspace_id",
             "corpus_version_id",
-            "encoder_fingerprint",
-            name=op.f("uq_feature_sets_workspace_id_corpus_version_id_encoder_fingerprint"),
+            "fingerprint",
+            name=op.f("uq_feature_sets_workspace_id_corpus_version_id_fingerprint"),
         ),
     )
     op.create_table(

@@ -45,6 +45,7 @@ def clean_corpus(handle: JobHandle) -> None:
             "encoder": config.encoder or handle.context.settings.default_encoder,
             "encoder_fingerprint": features.fingerprint,
             "round_epochs": list(trained.round_epochs),
+            "n_words": trained.n_words,
             "r_sum": trained.r_sum,
             "seconds_by_phase": work.clock.seconds_by_phase,
             "device": device,

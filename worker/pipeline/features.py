@@ -1,4 +1,4 @@
-"""Phase `features`: vectors of the corpus version, made once for each encoder and kept."""
+"""Phase `features`: vectors or regions of the corpus version, made once for each encoder and kept."""
 
 import json
 from pathlib import Path
@@ -18,14 +18,14 @@ from app.core.repositories.jobs import append_event
 from worker.pipeline.workspace import RunWork
 from worker.supervisor import Message
 
-_FILES = ("images.npy", "captions.npy")
+_IMAGES, _CAPTIONS = "images.npy", "captions.npy"
 
 
 def ensure_features(work: RunWork) -> StoredFeatures:
-    """The features of the run's corpus version under its encoder; encodes what is not stored yet.
+    """The features that the run's model reads, of its corpus version under its encoder; encodes what is not stored yet.
 
     Raises:
-        JobFailedError: the encoder cannot be used.
+        JobFailedError: the encoder cannot be used, or gives no such regions.
         StageInterruptedError: its process died.
     """
     work.begin(RunPhase.FEATURES)
@@ -42,11 +42,12 @@ def ensure_features(work: RunWork) -> StoredFeatures:
         {
             "encoder": work.config.encoder or settings.default_encoder,
             "encoders": settings.encoders,
+            "n_grid_regions": work.config.n_grid_regions if work.config.reads_regions else None,
             "cache": str(settings.data.resolve() / "cache"),
             "storage_url": settings.storage_url,
             "objects": str(settings.data.resolve() / "objects"),
             "images": str(work.folder / "image_places.npz"),
-            "captions": str(work.folder / "captions.jsonl"),
+            "captions": str(caption_texts(work)),
             "known": sorted(known),
             "out": str(work.folder),
         },
@@ -58,11 +59,18 @@ def ensure_features(work: RunWork) -> StoredFeatures:
     return _store(work, result)
 
 
-def fetch_features(work: RunWork, features: StoredFeatures) -> tuple[Path, Path]:
-    """Local files with the image vectors and the caption vectors."""
+def fetch_features(work: RunWork, features: StoredFeatures) -> tuple[Path, Path | None]:
+    """Local files with the image vectors or regions, and with the caption vectors where there are some."""
     storage = work.handle.context.storage
-    images, captions = (storage.local_path(f"{features.storage_prefix}/{name}") for name in _FILES)
-    return images, captions
+    images = storage.local_path(f"{features.storage_prefix}/{_IMAGES}")
+    if features.caption_dim is None:
+        return images, None
+    return images, storage.local_path(f"{features.storage_prefix}/{_CAPTIONS}")
+
+
+def caption_texts(work: RunWork) -> Path:
+    """Where `ensure_features` leaves the distinct captions, a JSON string a line, by caption ordinal."""
+    return work.folder / "captions.jsonl"
 
 
 def _write_inputs(work: RunWork, session: Session) -> None:
@@ -76,19 +84,23 @@ def _write_inputs(work: RunWork, session: Session) -> None:
         offset=np.array([offset for _, offset, _ in places], dtype=np.int64),
         n_bytes=np.array([n_bytes for _, _, n_bytes in places], dtype=np.int64),
     )
-    with (work.folder / "captions.jsonl").open("w", encoding="utf-8") as file:
+    with caption_texts(work).open("w", encoding="utf-8") as file:
         for caption in distinct_captions(session, work.version.id):
             file.write(json.dumps(caption) + "\n")
 
 
 def _store(work: RunWork, result: Message) -> StoredFeatures:
     claim, context = work.handle.claim, work.handle.context
-    prefix = f"features/{work.version.id}/{result['fingerprint']}/{claim.fence}"
-    for name in _FILES:
-        context.storage.put_file(f"{prefix}/{name}", work.folder / name)
     features = StoredFeatures(
-        result["fingerprint"], prefix, result["image_dim"], result["caption_dim"], result["joint_dim"]
+        fingerprint=result["fingerprint"],
+        storage_prefix=f"features/{work.version.id}/{result['fingerprint']}/{claim.fence}",
+        image_dim=result["image_dim"],
+        n_regions=result["n_regions"],
+        caption_dim=result["caption_dim"],
+        joint_dim=result["joint_dim"],
     )
+    for name in (_IMAGES,) if features.caption_dim is None else (_IMAGES, _CAPTIONS):
+        context.storage.put_file(f"{features.storage_prefix}/{name}", work.folder / name)
 
     def write(session: Session) -> None:
         # The event checks the fence in the same transaction.

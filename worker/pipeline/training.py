@@ -9,13 +9,14 @@ import numpy as np
 from app.core.models import RunPhase
 from app.core.repositories.features import StoredFeatures
 from worker.pipeline.checkpoints import CheckpointKeeper
-from worker.pipeline.features import fetch_features
+from worker.pipeline.features import caption_texts, fetch_features
 from worker.pipeline.pair_list import PairList
 from worker.pipeline.workspace import RunWork
 from worker.supervisor import Message
 
-# What a run's configuration shares with a training's. Where it says None, the value follows from the corpus's size.
+# What a run's configuration shares with a training's. Where it says None, the value follows from model and corpus.
 _SHARED = (
+    "model",
     "round_epochs",
     "warmup_epochs",
     "batch_size",
@@ -27,6 +28,7 @@ _SHARED = (
     "complementary_weight",
     "dropout",
     "joint_dim",
+    "word_dim",
     "seed",
 )
 
@@ -36,12 +38,14 @@ class Trained:
     """What a training left in the working folder: `labels.npz`, `model.safetensors`, embeddings.
 
     Attributes:
+        n_words: how many words of the captions the model knows; None where it reads caption vectors.
         n_threads: with how many threads it computed, in the attempt that began it as in those that went on with it.
     """
 
     folder: Path
     r_sum: float | None
     round_epochs: tuple[int, ...]
+    n_words: int | None
     n_threads: int
 
 
@@ -62,7 +66,9 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
         "train",
         {
             "images": str(images),
-            "captions": str(captions),
+            "captions": None if captions is None else str(captions),
+            "texts": str(caption_texts(work)),
+            "min_word_count": work.config.min_word_count,
             "pairs": str(work.folder / "pairs.npz"),
             "config": {name: value for name, value in values.items() if value is not None},
             "has_joint_space": features.joint_dim is not None,
@@ -72,7 +78,13 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
         },
         lambda message: _heard(work, keeper, message),
     )
-    return Trained(work.folder, result["r_sum"], tuple(result["round_epochs"]), keeper.n_threads)
+    return Trained(
+        folder=work.folder,
+        r_sum=result["r_sum"],
+        round_epochs=tuple(result["round_epochs"]),
+        n_words=result["n_words"],
+        n_threads=keeper.n_threads,
+    )
 
 
 def _heard(work: RunWork, keeper: CheckpointKeeper, message: Message) -> None:

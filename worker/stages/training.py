@@ -1,4 +1,4 @@
-"""Stage `train`: CRCL on the vectors of a corpus version."""
+"""Stage `train`: CRCL on the features of a corpus version."""
 
 import signal
 import threading
@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from app.core.errors import JobFailedError
-from crcl_core.data import PairFeatures
 from crcl_core.training import EpochReport, TrainingConfig, save_model, train
 from crcl_core.types import CheckpointError
+from worker.stages.training_features import load_features
 from worker.trainer import Spec, Tell
 
 _STOPPED = 75  # the exit status by which programs say "try again later"
@@ -21,13 +21,13 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     """Train, and write `model.safetensors`, `labels.npz` and the embeddings.
 
     Args:
-        spec: `images`, `captions` (npy files), `pairs` (npz with `image_index`, `caption_index`), `config` (those
-            values of a TrainingConfig that do not follow from the corpus's size), `has_joint_space`, `device`,
-            `n_threads`, `checkpoints` (folder, may hold one to go on from), `out`.
+        spec: what `load_features` reads; `config` (those values of a TrainingConfig that do not follow from the model
+            and the corpus's size), `has_joint_space`, `device`, `n_threads`, `checkpoints` (folder, may hold one to go
+            on from), `out`.
         tell: gets an `epoch` message after each checkpoint.
 
     Returns:
-        `r_sum`, `serving_epoch`, `n_epochs`, `round_epochs`.
+        `r_sum`, `serving_epoch`, `n_epochs`, `round_epochs`; `n_words`, None where captions are vectors.
 
     Raises:
         SystemExit: it was asked to stop (SIGTERM), and did behind its next checkpoint.
@@ -35,13 +35,7 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     """
     is_asked = _stop_when_asked()
     torch.set_num_threads(max(int(spec["n_threads"]), 1))
-    pairs = np.load(spec["pairs"], allow_pickle=False)
-    features = PairFeatures(
-        image_features=np.load(spec["images"], mmap_mode="r"),
-        caption_features=np.load(spec["captions"], mmap_mode="r"),
-        image_index=pairs["image_index"],
-        caption_index=pairs["caption_index"],
-    )
+    features, vocabulary = load_features(spec)
     try:
         config = TrainingConfig.for_corpus(features.n_pairs, features.n_images, **spec["config"])
     except ValueError as error:
@@ -63,7 +57,7 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
             path.unlink()
         result = train(features, config, checkpoint_folder=folder, **options)
     out = Path(spec["out"])
-    save_model(out / "model.safetensors", result.model, result.spec, config=config)
+    save_model(out / "model.safetensors", result.model, result.spec, vocabulary=vocabulary, config=config)
     np.savez(out / "labels.npz", labels=result.labels, shadow_labels=result.shadow_labels, history=result.label_history)
     np.save(out / "image_embeddings.npy", result.image_embeddings)
     np.save(out / "caption_embeddings.npy", result.caption_embeddings)
@@ -72,6 +66,7 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         "serving_epoch": result.serving_epoch,
         "n_epochs": len(result.reports),
         "round_epochs": list(config.round_epochs),
+        "n_words": None if vocabulary is None else len(vocabulary.words),
     }
 
 

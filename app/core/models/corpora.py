@@ -105,14 +105,18 @@ class Rejection(WorkspaceMixin, Base):
 
 
 class FeatureSet(IdMixin, WorkspaceMixin, CreatedMixin, Base):
-    """Encoded vectors of a corpus version, reused by every run that names the same encoder."""
+    """Features of a corpus version, reused by every run that asks for the same: an encoder's vectors, or its regions.
+
+    Regions come without caption vectors: a model of regions reads the captions' words.
+    """
 
     __tablename__ = "feature_sets"
-    __table_args__ = (UniqueConstraint("workspace_id", "corpus_version_id", "encoder_fingerprint"),)
+    __table_args__ = (UniqueConstraint("workspace_id", "corpus_version_id", "fingerprint"),)
 
     corpus_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("corpus_versions.id", ondelete="CASCADE"))
-    encoder_fingerprint: Mapped[str] = mapped_column(String(64))
+    fingerprint: Mapped[str] = mapped_column(String(64))  # the encoder's, or that of so many regions by it
     storage_prefix: Mapped[str] = mapped_column(Text)
-    image_dim: Mapped[int]
-    caption_dim: Mapped[int]
+    image_dim: Mapped[int]  # of a vector, or of a region
+    n_regions: Mapped[int | None]  # the global one included; None = one vector an image
+    caption_dim: Mapped[int | None]
     joint_dim: Mapped[int | None]

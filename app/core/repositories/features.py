@@ -1,5 +1,6 @@
 """SQL of a run's inputs: where images lie, distinct captions, who is paired with whom; and the feature store's rows."""
 
+import dataclasses
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +17,22 @@ _ROWS_A_FETCH = 10_000
 
 @dataclass(frozen=True)
 class StoredFeatures:
-    """Vectors of a corpus version in storage."""
+    """Features of a corpus version in storage.
+
+    Attributes:
+        fingerprint: of the encoder, or of so many regions by it.
+        storage_prefix: `images.npy` lies below it, and `captions.npy` where there are caption vectors.
+        image_dim: of a vector, or of a region.
+        n_regions: of an image, the global one included; None = one vector an image.
+        caption_dim: None beside regions: whoever reads them reads the captions' words.
+        joint_dim: of the space that vectors of both kinds share, if they do.
+    """
 
     fingerprint: str
     storage_prefix: str
     image_dim: int
-    caption_dim: int
+    n_regions: int | None
+    caption_dim: int | None
     joint_dim: int | None
 
 
@@ -61,11 +72,16 @@ def pair_links(session: Session, version_id: uuid.UUID) -> Iterator[tuple[uuid.U
 
 
 def stored_features(session: Session, version_id: uuid.UUID) -> dict[str, StoredFeatures]:
-    """Features of a version, by the fingerprint of their encoder."""
+    """Features of a version, by their fingerprint."""
     rows = session.execute(select(FeatureSet).where(FeatureSet.corpus_version_id == version_id)).scalars()
     return {
-        row.encoder_fingerprint: StoredFeatures(
-            row.encoder_fingerprint, row.storage_prefix, row.image_dim, row.caption_dim, row.joint_dim
+        row.fingerprint: StoredFeatures(
+            fingerprint=row.fingerprint,
+            storage_prefix=row.storage_prefix,
+            image_dim=row.image_dim,
+            n_regions=row.n_regions,
+            caption_dim=row.caption_dim,
+            joint_dim=row.joint_dim,
         )
         for row in rows
     }
@@ -79,11 +95,7 @@ def add_features(session: Session, claim: Claim, version_id: uuid.UUID, features
             id=new_id(),
             workspace_id=claim.workspace_id,
             corpus_version_id=version_id,
-            encoder_fingerprint=features.fingerprint,
-            storage_prefix=features.storage_prefix,
-            image_dim=features.image_dim,
-            caption_dim=features.caption_dim,
-            joint_dim=features.joint_dim,
+            **dataclasses.asdict(features),
         )
         .on_conflict_do_nothing()
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from crcl_core.models import ModelKind
 from crcl_core.training import TrainingConfig
 from crcl_core.training.schedule import epoch_positions
 
@@ -134,3 +135,18 @@ class TestForCorpus:
 
     def test_a_corpus_without_images_has_settings_too(self) -> None:
         assert TrainingConfig.for_corpus(0, 0).round_epochs == (4,) * 6
+
+    def test_vse_infinity_has_short_rounds_and_a_long_last_one_whatever_the_size(self) -> None:
+        for n_pairs in (500, 30_000):
+            config = TrainingConfig.for_corpus(n_pairs, n_pairs, model="vse_infty")
+            assert config.model is ModelKind.VSE_INFTY
+            assert (config.round_epochs, config.warmup_epochs, config.lr_decay_epochs) == ((2, 2, 2, 8), 2, 8)
+            assert (config.joint_dim, config.dropout) == (256, 0.0)
+
+    def test_what_is_chosen_of_vse_infinity_wins(self) -> None:
+        config = TrainingConfig.for_corpus(500, 500, model=ModelKind.VSE_INFTY, round_epochs=(1, 3), joint_dim=16)
+        assert (config.round_epochs, config.lr_decay_epochs, config.joint_dim) == ((1, 3), 3, 16)
+
+    def test_a_model_that_does_not_exist_is_named(self) -> None:
+        with pytest.raises(ValueError, match="model is 'oracle', expected one of 'heads'"):
+            TrainingConfig.for_corpus(500, 500, model="oracle")

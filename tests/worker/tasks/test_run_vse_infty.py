@@ -1,0 +1,131 @@
+"""Runs of VSE-infinity as jobs: regions and words from the corpus to the report, with real stage processes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from app.core.models import FeatureSet, JobState, Run
+from app.core.storage import Storage
+from crcl_core.models import ModelKind
+from crcl_core.retrieval import open_index
+from crcl_core.training import load_model
+from tests.factories import Committed
+from tests.worker.jobs import (
+    QueuedImport,
+    coloured_corpus,
+    events_of,
+    job_of,
+    queue_import,
+    queue_run,
+    report_of,
+    stored_files,
+)
+from tests.worker.tasks.test_run_cleaning import at_epoch, kill_trainers
+from worker.context import WorkerContext
+from worker.tasks.import_corpus import import_corpus
+from worker.tasks.run_cleaning import run_cleaning
+
+_N_PAIRS = 48
+_VSE: dict[str, Any] = {  # Any: fields of a RunConfig
+    "model": "vse_infty",
+    "n_grid_regions": 4,
+    "word_dim": 8,
+    "min_word_count": 2,
+}
+
+
+@pytest.fixture
+def corpus(worker: WorkerContext, committed: Committed, storage: Storage, tmp_path: Path) -> QueuedImport:
+    """A ready corpus of 24 images and 48 pairs."""
+    queued = queue_import(committed, storage, coloured_corpus(tmp_path / "corpus.zip"))
+    import_corpus(worker, queued.job_id)
+    return queued
+
+
+class TestWorks:
+    def test_a_run_publishes_its_report_and_a_model_that_knows_the_words(
+        self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, storage: Storage
+    ) -> None:
+        run = queue_run(committed, corpus, **_VSE)
+        run_cleaning(worker, run.job_id)
+        with committed() as session:
+            job = job_of(session, run.job_id)
+            assert (job.state, job.error) == (JobState.DONE, None)
+            row = session.get_one(Run, run.run_id)
+            report = report_of(session, run.run_id)
+            features = session.execute(select(FeatureSet)).scalar_one()
+        assert [rank for _, rank, _, _ in report] == list(range(1, _N_PAIRS + 1))
+        assert (features.image_dim, features.n_regions, features.caption_dim, features.joint_dim) == (11, 5, None, None)
+        saved = load_model(storage.local_path(f"{row.artefact_prefix}/model.safetensors"))
+        assert (saved.spec.kind, saved.spec.joint_dim, saved.spec.word_dim) == (ModelKind.VSE_INFTY, 16, 8)
+        assert saved.vocabulary is not None
+        assert {"red", "green", "square", "take"} <= set(saved.vocabulary.words)
+        assert row.summary is not None
+        assert row.summary["n_words"] == len(saved.vocabulary.words)
+        assert row.summary["encoder_fingerprint"] == features.fingerprint
+        for name, n in (("images", 24), ("captions", _N_PAIRS)):
+            index = open_index(storage.local_path(f"{row.artefact_prefix}/index/{name}/index.json").parent)
+            assert (index.n, index.dimension) == (n, 16)
+
+    def test_regions_are_reused_and_kept_apart_from_vectors(
+        self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, storage: Storage, storage_root: Path
+    ) -> None:
+        runs = [queue_run(committed, corpus, round_epochs=[1], **config) for config in ({}, _VSE, _VSE)]
+        for run in runs:
+            run_cleaning(worker, run.job_id)
+        with committed() as session:
+            told = [
+                data
+                for run in runs
+                for kind, data in events_of(session, run.job_id)
+                if kind == "features" and "is_reused" in data
+            ]
+            sets = {row.fingerprint: row for row in session.execute(select(FeatureSet)).scalars()}
+            reports = [report_of(session, run.run_id) for run in runs]
+        assert [data["is_reused"] for data in told] == [False, False, True]
+        assert told[1]["fingerprint"] == told[2]["fingerprint"]
+        assert [sets[told[number]["fingerprint"]].n_regions for number in (0, 1)] == [None, 5]
+        assert reports[1] == reports[2]
+        shapes = {
+            np.load(storage.local_path(f"{row.storage_prefix}/images.npy"), mmap_mode="r").shape
+            for row in sets.values()
+        }
+        assert shapes == {(24, 240), (24, 5, 11)}
+        assert len([key for key in stored_files(storage_root, "features/") if key.endswith("captions.npy")]) == 1
+
+
+class TestFails:
+    def test_an_encoder_whose_map_has_no_such_grid(
+        self, worker: WorkerContext, committed: Committed, corpus: QueuedImport
+    ) -> None:
+        run = queue_run(committed, corpus, **{**_VSE, "n_grid_regions": 25})
+        run_cleaning(worker, run.job_id)
+        with committed() as session:
+            job = job_of(session, run.job_id)
+            assert job.error is not None
+            assert (job.state, job.error["code"]) == (JobState.FAILED, "regions_unsupported")
+            assert "1, 4, 9, 16" in job.error["detail"]
+
+
+class TestResumes:
+    def test_a_killed_training_ends_in_the_bits_of_one_that_nothing_disturbed(
+        self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Epochs that are longer than the supervisor takes to hear of one, so that the training is met in its middle.
+        config = {**_VSE, "round_epochs": [2, 2], "batch_size": 2}
+        undisturbed, killed = queue_run(committed, corpus, **config), queue_run(committed, corpus, **config)
+        run_cleaning(worker, undisturbed.job_id)
+        at_epoch(monkeypatch, 2, kill_trainers)
+        run_cleaning(worker, killed.job_id)
+        with committed() as session:
+            assert job_of(session, killed.job_id).interruptions == 1
+        run_cleaning(worker, killed.job_id)
+        with committed() as session:
+            job = job_of(session, killed.job_id)
+            assert (job.state, job.attempt) == (JobState.DONE, 2)
+            assert "resumed" in [kind for kind, _ in events_of(session, killed.job_id)]
+            assert "checkpoint_refused" not in [kind for kind, _ in events_of(session, killed.job_id)]
+            assert report_of(session, killed.run_id) == report_of(session, undisturbed.run_id)

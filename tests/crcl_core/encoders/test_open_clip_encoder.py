@@ -165,6 +165,15 @@ class TestRegions:
         with pytest.raises(EncoderError, match="has no feature map"):
             other.region_fingerprint(4)
 
+    @pytest.mark.gpu
+    def test_mixed_precision_stays_near_single(self, encoder: OpenClipEncoder, checkpoint: Path) -> None:
+        batch = np.stack([encoder.prepare_image(shape_picture("red", "disc", seed)) for seed in range(4)])
+
+        on_card = load_open_clip_encoder("clip", MODEL, str(checkpoint), device="cuda")
+
+        expected = encoder.encode_prepared_regions(batch, 4)
+        np.testing.assert_allclose(on_card.encode_prepared_regions(batch, 4), expected, atol=0.05)
+
 
 class TestLoading:
     def test_by_registered_name(self, checkpoint: Path, tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crcl_core.cleaning import CleanedPairs, clean_pairs, encode_pairs
+    from crcl_core.cleaning import CleanedPairs, clean_pairs, encode_pairs, encode_region_pairs
     from crcl_core.correspondence import CorrespondenceLabels
     from crcl_core.data import PairFeatures, Vocabulary, caption_level_noise, read_precomp
     from crcl_core.detection import encoder_similarity, lemon_score
     from crcl_core.encoders import open_encoder
     from crcl_core.evaluation import auroc, average_precision, recall_at_k
     from crcl_core.losses import ActiveComplementaryLoss
-    from crcl_core.models import MatchingModel, ModelKind, build_model
+    from crcl_core.models import MatchingModel, ModelKind
     from crcl_core.training import (
         Objective,
         TrainingConfig,
@@ -39,10 +39,10 @@ __all__ = [
     "Vocabulary",
     "auroc",
     "average_precision",
-    "build_model",
     "caption_level_noise",
     "clean_pairs",
     "encode_pairs",
+    "encode_region_pairs",
     "encoder_similarity",
     "lemon_score",
     "load_model",
@@ -59,6 +59,7 @@ _HOMES = {
         "CleanedPairs",
         "clean_pairs",
         "encode_pairs",
+        "encode_region_pairs",
     ),
     "correspondence": ("CorrespondenceLabels",),
     "data": (
@@ -81,7 +82,6 @@ _HOMES = {
     "models": (
         "MatchingModel",
         "ModelKind",
-        "build_model",
     ),
     "training": (
         "Objective",

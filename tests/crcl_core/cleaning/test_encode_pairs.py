@@ -1,11 +1,14 @@
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from crcl_core.cleaning import encode_pairs
+from crcl_core.cleaning import encode_pairs, encode_region_pairs
+from crcl_core.data import Vocabulary
 from crcl_core.encoders import Encoder, open_encoder
+from crcl_core.types import EncoderError
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +53,25 @@ class TestEncodePairs:
         (tmp_path / "notes.txt").write_text("not a picture")
         with pytest.raises(ValueError, match=r"notes\.txt is not an image that can be read"):
             encode_pairs([tmp_path / "notes.txt"], ["red"], encoder=encoder)
+
+
+class TestEncodeRegionPairs:
+    def test_gives_regions_and_words(self, tmp_path: Path, encoder: Encoder) -> None:
+        red, blue = _picture(tmp_path / "red.png", (255, 0, 0)), _picture(tmp_path / "blue.png", (0, 0, 255))
+        vocabulary = Vocabulary(["red", "blue"])
+        features = encode_region_pairs(
+            [red, blue, red], ["red", "blue", "RED"], encoder=encoder, vocabulary=vocabulary, n_grid_regions=4
+        )
+        assert features.image_features.shape == (2, 5, encoder.region_dim)
+        assert features.caption_features.tolist() == vocabulary.encode(["red", "blue"]).tolist()
+        assert (features.image_index.tolist(), features.caption_index.tolist()) == ([0, 1, 0], [0, 1, 0])
+        assert features.vocabulary_size == len(vocabulary)
+
+    def test_an_encoder_without_regions_is_named(self, tmp_path: Path) -> None:
+        class GlobalOnly:
+            name = "flat"
+            region_dim = None
+
+        red = _picture(tmp_path / "red.png", (255, 0, 0))
+        with pytest.raises(EncoderError, match="encoder 'flat' gives no regions"):
+            encode_region_pairs([red], ["red"], encoder=cast("Encoder", GlobalOnly()), vocabulary=Vocabulary(["red"]))

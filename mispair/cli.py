@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from mispair.commands.bench import bench
 from mispair.commands.clean import clean
 from mispair.commands.errors import show_error
 from mispair.commands.keys import keys
@@ -33,6 +34,7 @@ app.command()(run)
 app.command()(report)
 app.command()(search)
 app.add_typer(keys, name="keys")
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

@@ -52,6 +52,8 @@ class GeneralizedPooling(nn.Module):
         Returns:
             (B, J) float32 or wider.
         """
+        if not len(lengths):
+            return values.new_zeros(0, len(values))
         weights = self.rank_weights(lengths, values.shape[2])  # (B, n)
         is_padding = ~valid_positions(lengths, values.shape[2])
         if bool(is_padding.any()):

@@ -5,6 +5,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from crcl_core.models.xavier_linear import xavier_linear
+
 
 @final
 class RegionProjection(nn.Module):
@@ -27,9 +29,7 @@ class RegionProjection(nn.Module):
                 raise ValueError(f"{name} is {size}, expected 1 or more")
         if joint_dim % 2:
             raise ValueError(f"joint_dim is {joint_dim}, expected an even number: the hidden layer takes half of it")
-        self.linear = nn.Linear(region_dim, joint_dim)
-        nn.init.xavier_uniform_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = xavier_linear(region_dim, joint_dim)
         self.hidden = nn.Linear(region_dim, joint_dim // 2)
         self.hidden_norm = nn.BatchNorm1d(joint_dim // 2)
         self.output = nn.Linear(joint_dim // 2, joint_dim)

@@ -59,7 +59,9 @@ class VseInfinity(EmbeddingModel):
         is_present = present_regions(images)
         lengths = is_present.sum(dim=1)
         if bool(is_present.all()):
-            regions = self.region_projection(images.flatten(0, 1)).view(-1, *is_present.shape)  # (J, B, R)
+            regions = self.region_projection(images.flatten(0, 1)).view(
+                self.embedding_dim, *is_present.shape
+            )  # (J, B, R)
         else:
             regions = _padded(self.region_projection(images[is_present]), lengths)
         return scaled_to_unit(self.region_pooling(regions, lengths))
@@ -98,4 +100,4 @@ def _padded(regions: Tensor, lengths: Tensor) -> Tensor:
     """(J, V), the present regions of all images in a row -> (J, B, n), zeros behind an image's last region."""
     is_filled = valid_positions(lengths, int(lengths.max()))
     padded = regions.new_zeros(len(regions), is_filled.numel())
-    return padded.index_copy(1, is_filled.flatten().nonzero().squeeze(1), regions).view(-1, *is_filled.shape)
+    return padded.index_copy(1, is_filled.flatten().nonzero().squeeze(1), regions).view(len(regions), *is_filled.shape)

@@ -55,6 +55,15 @@ class TestMeanOfDirections:
             lambda values, *_: mean_of_directions(gru, values, packing), (packed, *gru.parameters())
         )
 
+    @pytest.mark.gpu
+    def test_an_accelerators_own_steps_give_the_same(self) -> None:
+        gru, rows = _gru(), _rows()
+        packing = Packing.of(_LENGTHS)
+        expected = mean_of_directions(gru, packing.pack(rows), packing)
+        on_device = Packing.of(_LENGTHS.cuda())
+        found = mean_of_directions(gru.cuda(), on_device.pack(rows.cuda()), on_device)
+        torch.testing.assert_close(found.cpu(), expected)
+
     def test_gives_no_gradient_to_what_needs_none(self) -> None:
         gru, packing = _gru(), Packing.of(_LENGTHS)
         packed = packing.pack(_rows())

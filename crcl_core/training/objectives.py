@@ -7,9 +7,13 @@ import torch
 from torch import Tensor
 
 from crcl_core.correspondence import CorrespondenceLabels, RefinementPhase, estimate
-from crcl_core.losses import ActiveComplementaryLoss, LossParts
-from crcl_core.losses.info_nce import InfoNceLoss
-from crcl_core.losses.triplet import HardestTripletLoss
+from crcl_core.losses import (
+    ActiveComplementaryLoss,
+    HardestTripletLoss,
+    InfoNceLoss,
+    LossParts,
+    SoftMarginTripletLoss,
+)
 
 
 class Objective(StrEnum):
@@ -64,14 +68,14 @@ class CrclObjective:
 
 
 @final
-class TrustingObjective:
-    """A baseline's loss over pairs that are all taken for matches.
+class GivenLabelsObjective:
+    """A baseline's loss under labels that it leaves as they are: all 1, or what NCR sets between epochs.
 
     Args:
         loss: Takes similarities, labels and mask.
     """
 
-    def __init__(self, loss: InfoNceLoss | HardestTripletLoss) -> None:
+    def __init__(self, loss: InfoNceLoss | HardestTripletLoss | SoftMarginTripletLoss) -> None:
         self._loss = loss
 
     def __call__(
@@ -95,5 +99,5 @@ def build_objective(
     if objective is Objective.CRCL:
         return CrclObjective(temperature=temperature, complementary_weight=complementary_weight)
     if objective is Objective.INFO_NCE:
-        return TrustingObjective(InfoNceLoss(temperature=temperature))
-    return TrustingObjective(HardestTripletLoss(margin=margin))
+        return GivenLabelsObjective(InfoNceLoss(temperature=temperature))
+    return GivenLabelsObjective(HardestTripletLoss(margin=margin))

@@ -14,7 +14,7 @@ from crcl_core.models import MatchingModel
 from crcl_core.training.augmentation import Augmentation
 from crcl_core.training.config import Precision, TrainingConfig
 from crcl_core.training.feature_bank import FeatureBank
-from crcl_core.training.objectives import build_objective
+from crcl_core.training.objectives import BatchObjective, build_objective
 
 
 class NotFiniteError(ArithmeticError):
@@ -38,14 +38,17 @@ class TrainingStep:
         config: Settings.
         bank: Features.
         device: Where the model lives.
+        objective: What is minimised; what the settings say when it is left out.
     """
 
-    def __init__(self, config: TrainingConfig, bank: FeatureBank, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainingConfig, bank: FeatureBank, device: torch.device, objective: BatchObjective | None = None
+    ) -> None:
         self._bank = bank
         self._gradient_clip = config.gradient_clip
         self._masks_siblings = config.mask_siblings
         self._device = device
-        self._objective = build_objective(
+        self._objective = objective or build_objective(
             config.objective,
             temperature=config.temperature,
             complementary_weight=config.complementary_weight,

@@ -13,17 +13,17 @@ from torch import Tensor
 from crcl_core.correspondence import CorrespondenceLabels
 from crcl_core.data import PairFeatures
 from crcl_core.models import EmbeddingModel, MatchingModel, ModelSpec
-from crcl_core.seeding import generator, seeded_layers
-from crcl_core.training.batches import held_out_pairs, near_equal_batches, without
+from crcl_core.training.batches import held_out_pairs, without
 from crcl_core.training.checkpoint import CheckpointStore, training_identity
 from crcl_core.training.config import TrainingConfig
 from crcl_core.training.embedding import embed_captions, embed_images
+from crcl_core.training.epoch import EpochTraining
 from crcl_core.training.feature_bank import FeatureBank
 from crcl_core.training.objectives import Objective
 from crcl_core.training.reports import N_HISTOGRAM_BINS, Embeddings, EpochReport, TrainingResult
 from crcl_core.training.schedule import EpochPosition, epoch_positions
 from crcl_core.training.state import ServingCandidate, TrainingState, fresh_round, model_spec
-from crcl_core.training.step import NotFiniteError, StepLosses, TrainingStep
+from crcl_core.training.step import StepLosses
 from crcl_core.training.validation import held_out_r_sum
 from crcl_core.types import DivergedError
 
@@ -94,8 +94,7 @@ class _Trainer:
         self._device = device
         self._spec = spec
         self._positions = epoch_positions(config)
-        self._bank = FeatureBank(features, device)
-        self._step = TrainingStep(config, self._bank, device)
+        self._epoch = EpochTraining(config, FeatureBank(features, device), device)
         self._held_out = _held_out(features, config)
         model, optimizer = fresh_round(config, spec, 0, device)
         labels = CorrespondenceLabels(features.n_pairs, momentum=config.momentum, floor=config.label_floor)
@@ -135,8 +134,8 @@ class _Trainer:
         started_at = time.monotonic()
         self._prepare(position)
         held_out = self._held_out if position.is_last_round else self._held_out[:0]
-        losses = self._train_epoch(position, without(self._features.n_pairs, held_out))
-        self._require_finite_weights(position)
+        state, pairs = self._state, without(self._features.n_pairs, held_out)
+        losses = self._epoch.train(state.model, state.optimizer, state.labels, pairs, position)
         r_sum = self._held_out_r_sum() if len(held_out) else None
         if position.is_last_round:
             self._consider_serving(position, r_sum)
@@ -166,32 +165,6 @@ class _Trainer:
             state.model, state.optimizer = fresh_round(self._config, self._spec, position.round, self._device)
         for group in state.optimizer.param_groups:
             group["lr"] = position.learning_rate * state.learning_rate_scale
-
-    def _train_epoch(self, position: EpochPosition, pairs: Tensor) -> StepLosses:
-        stream = ("epoch", position.round, position.epoch)
-        batches = near_equal_batches(pairs, self._config.batch_size, generator(self._config.seed, *stream, "order"))
-        random = generator(self._config.seed, *stream, "augmentation")
-        self._state.model.train()
-        sums = np.zeros(3)
-        with seeded_layers(self._device, self._config.seed, *stream, "dropout"):
-            for number, batch in enumerate(batches):
-                sums += len(batch) * np.array(self._train_batch(position, number, batch, random))
-        return StepLosses(*(float(value) for value in sums / max(1, len(pairs))))
-
-    def _train_batch(
-        self, position: EpochPosition, number: int, batch: Tensor, random: torch.Generator
-    ) -> tuple[float, float, float]:
-        state = self._state
-        try:
-            losses = self._step.train(state.model, state.optimizer, state.labels, batch, position.phase, random)
-        except NotFiniteError as error:
-            raise DivergedError(position.round, position.epoch, number, str(error)) from error
-        return losses.active, losses.complementary, losses.total
-
-    def _require_finite_weights(self, position: EpochPosition) -> None:
-        # Else the last step of an epoch could put weights into a checkpoint that no going back recovers from.
-        if not all(bool(weight.isfinite().all()) for weight in self._state.model.parameters()):
-            raise DivergedError(position.round, position.epoch, 0, "a weight after the epoch")
 
     def _held_out_r_sum(self) -> float:
         # The held-out labels are those of the earlier rounds, so all epochs are compared on the same scale.

@@ -38,7 +38,7 @@ def create_run(
 ) -> RunView:
     """Start a cleaning of a corpus's newest version. The configuration is frozen; a body left out takes the defaults.
 
-    409 `corpus_not_ready` or `too_few_pairs`; 422 `unknown_encoder`.
+    409 `corpus_not_ready` or `too_few_pairs`; 422 `unknown_encoder` or `regions_unsupported`.
     """
 
     def create() -> RunView:

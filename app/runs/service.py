@@ -11,6 +11,7 @@ from app.core.models import CorpusState, JobKind, JobState, Run, new_id
 from app.core.repositories import corpora, jobs, runs
 from app.core.repositories.runs import RunWithJob
 from app.core.run_config import RunConfig
+from app.runs.region_limits import check_regions
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,12 @@ def create_run(
     Raises:
         NotFoundError: no such corpus.
         WrongStateError: `corpus_not_ready`, or `too_few_pairs`.
-        InvalidPayloadError: `unknown_encoder`.
+        InvalidPayloadError: `unknown_encoder`, or `regions_unsupported`.
     """
-    frozen = config.model_copy(update={"encoder": _registered_encoder(config.encoder, rules)})
+    encoder = _registered_encoder(config.encoder, rules)
+    if config.reads_regions:
+        check_regions(encoder, rules.encoders[encoder], config.n_grid_regions)
+    frozen = config.model_copy(update={"encoder": encoder})
     corpus = corpora.lock_corpus(session, workspace_id, corpus_id, is_shared=True)
     if corpus is None:
         raise NotFoundError(f"corpus {corpus_id} does not exist")

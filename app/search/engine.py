@@ -10,39 +10,48 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, final
 
-import numpy as np
-import numpy.typing as npt
 import structlog
-from PIL import Image
 
 from app.core.errors import AppError, UnavailableError, WrongStateError
 from app.core.storage import Storage
 from app.search.held import Held
 from app.search.pair_table import PairCondition, PairTable, Returns
+from app.search.query_embedding import (
+    EmbeddedQuery,
+    OpenEncoder,
+    Query,
+    embed_by_encoder,
+    embed_words,
+    region_or_vector_fingerprint,
+)
 
 if TYPE_CHECKING:
-    from crcl_core.encoders import Encoder
+    from crcl_core.data import Vocabulary
     from crcl_core.models import EmbeddingModel
     from crcl_core.retrieval import VectorIndex
 
 log = structlog.get_logger()
 
-Query = str | Image.Image
 _INDEX_HEADER = "index.json"  # names the other file of an index, so that a remote store can be asked for both
 _MAX_PAIRS_OF_HIT = 50
 
 
 @dataclass(frozen=True)
 class SearchableRun:
-    """A published run: where its artefacts lie and which encoder made its features."""
+    """A published run: where its artefacts lie and which encoder made its features.
+
+    Attributes:
+        encoder_fingerprint: of the encoder, or of its regions where the run's model reads those.
+        n_grid_regions: how many, the global one not counted; None where the model reads the encoder's vectors.
+    """
 
     id: uuid.UUID
     artefact_prefix: str
     encoder: str
     encoder_fingerprint: str
+    n_grid_regions: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,19 @@ class EngineHit:
     n_pairs: int
 
 
+@dataclass(frozen=True)
+class EngineAnswer:
+    """What a search found.
+
+    Attributes:
+        hits: best first.
+        unknown_words: of a text, those that the run's model does not know, where it reads words itself.
+    """
+
+    hits: tuple[EngineHit, ...]
+    unknown_words: tuple[str, ...] = ()
+
+
 class DamagedArtefactError(AppError):
     """A file of a published run is missing or not what was written."""
 
@@ -72,20 +94,12 @@ class DamagedArtefactError(AppError):
 @final
 @dataclass(frozen=True)
 class _OpenRun:
-    """What a search of one run needs, opened."""
+    """What a search of one run needs, opened. A model of words has a vocabulary, one of vectors has none."""
 
     model: "EmbeddingModel"
+    vocabulary: "Vocabulary | None"
     indexes: Mapping[Returns, "VectorIndex"]
     pairs: PairTable
-
-
-@final
-class _OpenEncoder:
-    """An encoder and its lock: tokenizers refuse to be used by two threads at once."""
-
-    def __init__(self, encoder: "Encoder") -> None:
-        self.encoder = encoder
-        self.lock = Lock()
 
 
 @final
@@ -117,34 +131,37 @@ class SearchEngine:
         self._device = "cpu" if device == "auto" else device
         self._threads = threads
         self._runs: Held[str, _OpenRun] = Held(n_runs_held)
-        self._encoders: Held[str, _OpenEncoder] = Held(max(1, len(encoders)))
+        self._encoders: Held[str, OpenEncoder] = Held(max(1, len(encoders)))
 
     def search(
         self, run: SearchableRun, query: Query, *, returns: Returns, k: int, condition: PairCondition
-    ) -> list[EngineHit]:
+    ) -> EngineAnswer:
         """The k nearest images or distinct captions that have at least one pair that passes, best first.
 
         Raises:
             WrongStateError: `modality_unsupported`, `encoder_unregistered` or `encoder_changed`.
+            InvalidPayloadError: `no_known_word`.
             UnavailableError: the encoder cannot be loaded here.
             DamagedArtefactError: a file of the run cannot be read.
         """
-        open_encoder = self._encoder_of(run)
+        # A model of words needs no encoder for a text, so that is found even when the encoder is gone.
+        needs_encoder = run.n_grid_regions is None or not isinstance(query, str)
+        encoder = self._encoder_of(run) if needs_encoder else None
         open_run = self._runs.get(run.artefact_prefix, lambda: self._open(run))
-        embedding = _embed(open_encoder, open_run.model, query)
+        embedded = _embed(encoder, open_run, query, run.n_grid_regions)
         index, groups = open_run.indexes[returns], open_run.pairs.groups(returns)
         passing = open_run.pairs.passing(condition)
         allowed = None if passing is None else groups.with_any(passing, index.n)
-        scores, ordinals = index.search(embedding, k, allowed)
+        scores, ordinals = index.search(embedded.vector, k, allowed)
         hits = []
         for score, ordinal in zip(scores[0].tolist(), ordinals[0].tolist(), strict=True):
             if ordinal < 0:
                 break  # fewer than k are allowed
             pairs = groups.members(ordinal, passing)
             hits.append(EngineHit(score, ordinal, tuple(pairs[:_MAX_PAIRS_OF_HIT].tolist()), len(pairs)))
-        return hits
+        return EngineAnswer(tuple(hits), embedded.unknown_words)
 
-    def _encoder_of(self, run: SearchableRun) -> _OpenEncoder:
+    def _encoder_of(self, run: SearchableRun) -> OpenEncoder:
         if run.encoder not in self._specs:
             raise WrongStateError(
                 f"run {run.id} used encoder {run.encoder!r}, which is not registered here any more; registered: "
@@ -152,15 +169,18 @@ class SearchEngine:
                 code="encoder_unregistered",
             )
         opened = self._encoders.get(run.encoder, lambda: self._load_encoder(run.encoder))
-        if opened.encoder.fingerprint != run.encoder_fingerprint:
+        fingerprint = region_or_vector_fingerprint(opened.encoder, run.n_grid_regions)
+        if fingerprint != run.encoder_fingerprint:
+            found = f"its fingerprint is {fingerprint}, the run's is {run.encoder_fingerprint}"
+            if fingerprint is None:
+                found = f"it cannot divide an image into {run.n_grid_regions} regions"
             raise WrongStateError(
-                f"encoder {run.encoder!r} is not the one that run {run.id} used: its fingerprint is "
-                f"{opened.encoder.fingerprint}, the run's is {run.encoder_fingerprint}; clean the corpus again",
+                f"encoder {run.encoder!r} is not the one that run {run.id} used: {found}; clean the corpus again",
                 code="encoder_changed",
             )
         return opened
 
-    def _load_encoder(self, name: str) -> _OpenEncoder:
+    def _load_encoder(self, name: str) -> OpenEncoder:
         from crcl_core.encoders import load_encoder
         from crcl_core.types import EncoderError
 
@@ -174,15 +194,19 @@ class SearchEngine:
                 f"encoder {name!r} cannot be loaded by this server; its log says why", code="encoder_unavailable"
             ) from error
         log.info("search.encoder_loaded", encoder=name, fingerprint=encoder.fingerprint)
-        return _OpenEncoder(encoder)
+        return OpenEncoder(encoder)
 
     def _open(self, run: SearchableRun) -> _OpenRun:
         from crcl_core.training import load_model
 
         prefix = run.artefact_prefix
         with _damage_told(run):
+            saved = load_model(self._storage.local_path(f"{prefix}/model.safetensors"))
+            if saved.spec.kind.reads_regions != (run.n_grid_regions is not None):
+                raise ValueError(f"its model is {saved.spec.kind.value!r}, which its configuration does not say")
             opened = _OpenRun(
-                model=load_model(self._storage.local_path(f"{prefix}/model.safetensors")).embedding_model,
+                model=saved.embedding_model,
+                vocabulary=saved.vocabulary,
                 indexes={returns: self._open_index(f"{prefix}/index/{returns}") for returns in Returns},
                 pairs=PairTable.read(self._storage.local_path(f"{prefix}/pairs.npz")),
             )
@@ -207,28 +231,9 @@ def _damage_told(run: SearchableRun) -> Iterator[None]:
         raise DamagedArtefactError(f"an artefact of run {run.id} cannot be read: {error}") from error
 
 
-def _embed(opened: _OpenEncoder, model: "EmbeddingModel", query: Query) -> npt.NDArray[np.float32]:
-    """The query in the run's joint space, (1, J), L2-normalised."""
-    from crcl_core.encoders import Modality
-    from crcl_core.training import embed_captions, embed_images
-    from crcl_core.types import ModalityUnsupportedError
-
-    modality = Modality.CAPTION if isinstance(query, str) else Modality.IMAGE
-    encoder = opened.encoder
-    if not encoder.supports(modality):
-        raise _unsupported(encoder.name, modality)
-    try:
-        with opened.lock:
-            if isinstance(query, str):
-                return embed_captions(model, encoder.encode_captions([query]))
-            return embed_images(model, encoder.encode_images([query]))
-    except ModalityUnsupportedError as error:
-        raise _unsupported(encoder.name, modality) from error
-
-
-def _unsupported(name: str, modality: str) -> WrongStateError:
-    return WrongStateError(
-        f"encoder {name!r} cannot embed a query that is {'text' if modality == 'caption' else 'an image'}; search by "
-        "the other kind",
-        code="modality_unsupported",
-    )
+def _embed(encoder: OpenEncoder | None, opened: _OpenRun, query: Query, n_grid_regions: int | None) -> EmbeddedQuery:
+    if encoder is not None:
+        return embed_by_encoder(encoder, opened.model, query, n_grid_regions)
+    assert isinstance(query, str)
+    assert opened.vocabulary is not None
+    return embed_words(opened.model, opened.vocabulary, query)

@@ -94,6 +94,9 @@ class SearchQueryView(WireModel):
     """The search as the service understood it."""
 
     text: str | None
+    unknown_words: list[str] = Field(
+        default=[], description="words of the text that a run of vse_infty does not know, so that they found nothing"
+    )
     image_id: uuid.UUID | None
     image_px: tuple[int, int] | None = Field(description="width and height of a query that is an image")
     returns: Returns

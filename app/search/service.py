@@ -12,8 +12,9 @@ from app.core.repositories.reports import HitPair, ReportScope
 from app.core.storage import Storage
 from app.images.service import decode_image, get_image, open_image
 from app.runs.service import PublishedRun, get_published_run
-from app.search.engine import EngineHit, Query, SearchableRun, SearchEngine
+from app.search.engine import EngineHit, SearchableRun, SearchEngine
 from app.search.pair_table import PairCondition, Returns
+from app.search.query_embedding import Query
 from app.search.reading import ReadSearch
 from app.search.schemas import (
     HitCaption,
@@ -44,12 +45,13 @@ def search_run(tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, a
     Raises:
         NotFoundError: no such run, or no such image, in this workspace.
         WrongStateError: `report_not_ready`, or what the engine refuses.
+        InvalidPayloadError: `no_known_word`.
         TooLargeError, UnsupportedTypeError, InvalidPayloadError: the image cannot be used.
     """
     query, run = _resolve(tools, workspace_id, run_id, asked)
     plan = asked.plan
     threshold = run.config.threshold if plan.threshold is None else plan.threshold
-    hits = tools.engine.search(
+    found = tools.engine.search(
         _searchable(run),
         query,
         returns=plan.returns,
@@ -61,10 +63,11 @@ def search_run(tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, a
             session,
             ReportScope(run.workspace_id, run.id),
             corpus_version_id=run.corpus_version_id,
-            ordinals=[ordinal for hit in hits for ordinal in hit.pairs],
+            ordinals=[ordinal for hit in found.hits for ordinal in hit.pairs],
             threshold=threshold,
         )
-    return SearchAnswer(items=_views(hits, pairs, plan.returns), query=_query_view(asked, query, threshold))
+    understood = _query_view(asked, query, threshold, found.unknown_words)
+    return SearchAnswer(items=_views(found.hits, pairs, plan.returns), query=understood)
 
 
 def _resolve(
@@ -85,7 +88,13 @@ def _resolve(
 
 def _searchable(run: PublishedRun) -> SearchableRun:
     # A run's configuration always names its encoder: it was resolved when the run was created.
-    return SearchableRun(run.id, run.artefact_prefix, run.config.encoder or "", run.encoder_fingerprint)
+    return SearchableRun(
+        id=run.id,
+        artefact_prefix=run.artefact_prefix,
+        encoder=run.config.encoder or "",
+        encoder_fingerprint=run.encoder_fingerprint,
+        n_grid_regions=run.config.n_grid_regions if run.config.reads_regions else None,
+    )
 
 
 def _views(hits: Sequence[EngineHit], pairs: Mapping[int, HitPair], returns: Returns) -> list[SearchHit]:
@@ -108,10 +117,11 @@ def _caption_hit(hit: EngineHit, pairs: Sequence[HitPair]) -> SearchHit:
     return SearchHit(score=hit.score, n_pairs=hit.n_pairs, caption=pairs[0].caption, pairs=views)
 
 
-def _query_view(asked: ReadSearch, query: Query, threshold: float) -> SearchQueryView:
+def _query_view(asked: ReadSearch, query: Query, threshold: float, unknown_words: Sequence[str]) -> SearchQueryView:
     sent, plan = asked.query, asked.plan
     return SearchQueryView(
         text=sent if isinstance(sent, str) else None,
+        unknown_words=list(unknown_words),
         image_id=sent if isinstance(sent, uuid.UUID) else None,
         image_px=None if isinstance(query, str) else query.size,
         returns=plan.returns,

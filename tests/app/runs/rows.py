@@ -108,10 +108,15 @@ def add_run(session: Session, stored: StoredCorpus, config: RunConfig | None = N
 
 
 def add_published_run(
-    session: Session, stored: StoredCorpus, correspondence: Sequence[float], *, fingerprint: str = FINGERPRINT
+    session: Session,
+    stored: StoredCorpus,
+    correspondence: Sequence[float],
+    *,
+    fingerprint: str = FINGERPRINT,
+    config: RunConfig | None = None,
 ) -> Run:
     """Add a run that is done, with a report row for each pair. Its artefacts are the caller's affair."""
-    run = add_run(session, stored)
+    run = add_run(session, stored, config)
     order = np.argsort(np.asarray(correspondence), kind="stable")
     ranks = {int(pair): rank for rank, pair in enumerate(order, start=1)}
     for pair in stored.pairs:

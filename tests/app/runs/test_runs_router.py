@@ -70,6 +70,44 @@ class TestCreateRun:
         assert (problem.status_code, problem.json()["code"]) == (422, "unknown_encoder")
         assert "offline, toy" in problem.json()["detail"]
 
+    def test_a_run_of_regions_is_queued_with_the_defaults_that_follow_from_its_model_left_open(
+        self, client: TestClient, corpus_id: uuid.UUID
+    ) -> None:
+        response = _start(client, corpus_id, {"model": "vse_infty", "encoder": "toy"})
+        config = response.json()["config"]
+        assert (response.status_code, config["model"], config["n_grid_regions"]) == (202, "vse_infty", 9)
+        assert (config["joint_dim"], config["min_word_count"], config["word_dim"]) == (None, None, 300)
+
+    def test_the_configuration_of_a_run_can_be_sent_again(self, client: TestClient, corpus_id: uuid.UUID) -> None:
+        for model in ("heads", "vse_infty"):
+            config = _start(client, corpus_id, {"model": model}).json()["config"]
+            assert _start(client, corpus_id, config).json()["config"] == config
+
+    @pytest.mark.parametrize(
+        ("config", "loc", "code", "told"),
+        [
+            ({"model": "saf"}, "model", "model_not_served", "`mispair bench paper` only"),
+            ({"model": "sgraf"}, "model", "model_not_served", "'heads' or 'vse_infty'"),
+            ({"model": "gpt"}, "model", "literal_error", "'heads' or 'vse_infty'"),
+            ({"n_grid_regions": 16}, "n_grid_regions", "not_of_this_model", "'vse_infty'"),
+            ({"model": "vse_infty", "n_grid_regions": 10}, "n_grid_regions", "not_square", "9 and 16"),
+            ({"model": "vse_infty", "dropout": 0.3}, "dropout", "not_of_this_model", "has no dropout"),
+            ({"model": "vse_infty", "joint_dim": 33}, "joint_dim", "not_even", "33 is odd"),
+        ],
+    )
+    def test_settings_that_do_not_go_together_are_refused_by_name(
+        self, client: TestClient, corpus_id: uuid.UUID, config: dict[str, Any], loc: str, code: str, told: str
+    ) -> None:
+        problem = _start(client, corpus_id, config)
+        error = problem.json()["errors"][0]
+        assert (problem.status_code, error["loc"], error["code"]) == (422, ["body", loc], code)
+        assert told in error["detail"]
+
+    def test_a_grid_that_the_encoder_does_not_have_is_refused(self, client: TestClient, corpus_id: uuid.UUID) -> None:
+        problem = _start(client, corpus_id, {"model": "vse_infty", "encoder": "toy", "n_grid_regions": 25})
+        assert (problem.status_code, problem.json()["code"]) == (422, "regions_unsupported")
+        assert "1, 4, 9, 16" in problem.json()["detail"]
+
     @pytest.mark.parametrize("state", [state for state in CorpusState if state is not CorpusState.READY])
     def test_a_corpus_that_is_not_ready_is_refused(
         self, client: TestClient, committed: Committed, context: KeyContext, state: CorpusState

@@ -49,8 +49,8 @@ def _engine(storage: Storage, tmp_path: Path, **changes: object) -> SearchEngine
 
 
 def _images(engine: SearchEngine, run: SearchableRun, query: str = "a red thing") -> Sequence[int]:
-    hits = engine.search(run, query, returns=Returns.IMAGES, k=5, condition=ANY)
-    return sorted(hit.ordinal for hit in hits)
+    found = engine.search(run, query, returns=Returns.IMAGES, k=5, condition=ANY)
+    return sorted(hit.ordinal for hit in found.hits)
 
 
 class TestSearchEngine:
@@ -73,8 +73,8 @@ class TestSearchEngine:
         queries = ["a red thing", "a green thing", "x", "y"] * 4
 
         def ask(query: str) -> list[tuple[int, float]]:
-            hits = engine.search(run, query, returns=Returns.CAPTIONS, k=2, condition=ANY)
-            return [(hit.ordinal, hit.score) for hit in hits]
+            found = engine.search(run, query, returns=Returns.CAPTIONS, k=2, condition=ANY)
+            return [(hit.ordinal, hit.score) for hit in found.hits]
 
         with ThreadPoolExecutor(8) as pool:
             together = list(pool.map(ask, queries))
@@ -84,8 +84,8 @@ class TestSearchEngine:
         self, storage: Storage, run: SearchableRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(engine_module, "_MAX_PAIRS_OF_HIT", 1)
-        hits = _engine(storage, tmp_path).search(run, "x", returns=Returns.IMAGES, k=2, condition=ANY)
-        assert {hit.ordinal: (hit.pairs, hit.n_pairs) for hit in hits} == {0: ((0,), 2), 1: ((2,), 1)}
+        found = _engine(storage, tmp_path).search(run, "x", returns=Returns.IMAGES, k=2, condition=ANY)
+        assert {hit.ordinal: (hit.pairs, hit.n_pairs) for hit in found.hits} == {0: ((0,), 2), 1: ((2,), 1)}
 
     def test_a_remote_store_is_asked_for_every_file(self, storage: Storage, run: SearchableRun, tmp_path: Path) -> None:
         bucket, cache = tmp_path / "bucket", tmp_path / "cache"

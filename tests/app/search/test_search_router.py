@@ -98,6 +98,7 @@ class TestByText:
         query = client.post(f"/v1/runs/{run.id}/search", json={"text": "x"}).json()["query"]
         assert query == {
             "text": "x",
+            "unknown_words": [],
             "image_id": None,
             "image_px": None,
             "returns": "images",

@@ -41,7 +41,7 @@ class PaperResult:
         model: Asked for.
         settings: Trained with.
         noise: Trained on.
-        noise_seed: None where a file was read.
+        noise_seed: None where a file was read, or no mismatch was planted.
         seed: Of the training.
         n_pairs: Training pairs.
         n_held_out: Of them, those that the last round left out to choose the model; 0 = its last epoch was taken.

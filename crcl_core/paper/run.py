@@ -21,6 +21,7 @@ from crcl_core.paper.training_noise import NoiseProtocol, TrainingNoise, save_tr
 from crcl_core.training import EpochReport, TrainingConfig, TrainingResult, save_model, train
 
 NOISE_FILE = "noise_index.npy"
+_PLANTED = (NoiseProtocol.CAPTION_LEVEL, NoiseProtocol.IMAGE_LEVEL)
 
 
 @final
@@ -76,7 +77,7 @@ def run_paper(run: PaperRun, progress: ProgressDisplay) -> PaperResult:
             data.train, run.dataset, ratio=run.noise_ratio, seed=run.noise_seed, index_file=run.noise_index
         )
     run.out.mkdir(parents=True, exist_ok=True)
-    if noise.protocol in {NoiseProtocol.CAPTION_LEVEL, NoiseProtocol.IMAGE_LEVEL}:
+    if noise.protocol in _PLANTED:
         save_training_noise(run.out / NOISE_FILE, data.train, noise)
     features = _features(run, data, noise, progress)
     trained = {kind: _trained(run, kind, config, features, progress) for kind, config in configs.items()}
@@ -85,7 +86,7 @@ def run_paper(run: PaperRun, progress: ProgressDisplay) -> PaperResult:
         model=run.model,
         settings=run.settings,
         noise=noise,
-        noise_seed=None if run.noise_index is not None else run.noise_seed,
+        noise_seed=run.noise_seed if noise.protocol in _PLANTED and run.noise_index is None else None,
         seed=run.seed,
         n_pairs=features.train.n_pairs,
         n_held_out=int(next(iter(trained.values())).is_held_out.sum()),
@@ -105,7 +106,7 @@ def _trained(
     run: PaperRun, kind: ModelKind, config: TrainingConfig, features: RowFeatures, progress: ProgressDisplay
 ) -> TrainingResult:
     folder = run.out / kind.value
-    with progress.step(f"training {kind.value}") as step:
+    with progress.step(f"training {kind.value}, {config.n_total_epochs} epochs") as step:
         result = train(
             features.train,
             config,

@@ -156,12 +156,14 @@ def _caption_encoder(spec: str, cache: Path, device: str, threads: int) -> "Enco
 @contextmanager
 def _in_words() -> Iterator[None]:
     """Says what is wrong with data, settings and folders as errors of the command."""
-    from crcl_core.types import CrclError, DivergedError
+    from crcl_core.types import CheckpointError, CrclError, DivergedError
 
     try:
         yield
     except DivergedError as error:
         raise MispairError(str(error)) from error
+    except CheckpointError as error:
+        raise BenchError(f"{error}; --out takes another folder") from error
     except (ValueError, FileNotFoundError, CrclError) as error:
         raise BenchError(str(error)) from error
 

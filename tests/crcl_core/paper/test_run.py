@@ -38,7 +38,7 @@ class TestRunPaper:
         assert list(row.retrieval) == ["test"]
         assert row.detection is not None
         assert (result.n_pairs, result.n_held_out) == (N_TRAIN_PAIRS, 0)
-        assert {f"training {model.value}", "scoring test"} <= set(seen.labels)
+        assert {f"training {model.value}, 4 epochs", "scoring test"} <= set(seen.labels)
         assert any(note.startswith("round 2 epoch 2, loss ") for note in seen.notes)
         assert np.load(tmp_path / "out" / model.value / "labels.npy").shape == (N_TRAIN_PAIRS,)
 
@@ -103,6 +103,7 @@ class TestRunPaper:
     def test_cc152k_has_no_planted_mismatches(self, folder: Path, tmp_path: Path) -> None:
         result = run_paper(tiny_run(folder, tmp_path, PaperModel.HEADS, PaperDataset.CC152K, noise=None), SeenSteps())
         assert result.noise.protocol is NoiseProtocol.REAL
+        assert result.noise_seed is None
         assert result.rows[0].detection is None
         assert not (tmp_path / "noise_index.npy").exists()
 

@@ -60,7 +60,7 @@ class TestPaper:
         result = json.loads(lines[-1])
         assert (result["dataset"], result["model"], len(result["rows"])) == ("f30k", model, len(rows))
         assert json.loads((tmp_path / "out" / "result.json").read_text()) == result
-        assert f"training {model.replace('sgraf', 'sgr')}: done in" in ended.err
+        assert f"training {model.replace('sgraf', 'sgr')}, 2 epochs: done in" in ended.err
 
     def test_marks_what_is_unconfirmed_and_what_was_changed(
         self, mispair: CommandLine, data: Path, tmp_path: Path
@@ -83,7 +83,7 @@ class TestPaper:
             *("--noise", 0.2, "--out", tmp_path / "out", *TINY),
         )
         first, second = mispair(*arguments), mispair(*arguments)
-        assert "training heads: 100%" not in second.err
+        assert "training heads, 2 epochs: 100%" not in second.err
         assert first.out.splitlines()[:3] == second.out.splitlines()[:3]
 
     def test_missing_files_are_named_with_the_place_they_belong(self, mispair: CommandLine, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ class TestPaper:
         assert mispair(*arguments).code == 0
         ended = mispair(*arguments, "--seed", 5)
         assert ended.code == 2
-        assert "belongs to another training: other settings, features or code" in ended.err
+        assert "belongs to another training: other settings, features or code; --out takes another folder" in ended.err
 
 
 def test_the_names_are_those_of_the_library() -> None:

@@ -100,6 +100,7 @@ class RunSummary:
     encoder_fingerprint: str
     round_epochs: tuple[int, ...]
     seconds_by_phase: dict[str, float]
+    n_words: int | None = None
     r_sum: float | None = None
     is_calibrated: bool = False
 

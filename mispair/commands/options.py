@@ -32,7 +32,9 @@ ConfigOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One run setting, such as seed=7; may be repeated."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="One run setting, such as seed=7 or model=vse_infty; may be repeated."
+    ),
 ]
 
 

@@ -1,19 +1,23 @@
-"""Runs of VSE-infinity as jobs: regions and words from the corpus to the report, with real stage processes."""
+"""Runs of VSE-infinity, with real stage processes: regions and words from the corpus to report and search."""
 
+import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from app.core.models import FeatureSet, JobState, Run
+from app.core.models import FeatureSet, Job, JobKind, JobState, Run
+from app.core.settings import Settings
 from app.core.storage import Storage
 from crcl_core.models import ModelKind
 from crcl_core.retrieval import open_index
 from crcl_core.training import load_model
 from tests.factories import Committed
 from tests.worker.jobs import (
+    TOY_CONFIG,
     QueuedImport,
     coloured_corpus,
     events_of,
@@ -38,6 +42,11 @@ _VSE: dict[str, Any] = {  # Any: fields of a RunConfig
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"min_pairs": 2})
+
+
+@pytest.fixture
 def corpus(worker: WorkerContext, committed: Committed, storage: Storage, tmp_path: Path) -> QueuedImport:
     """A ready corpus of 24 images and 48 pairs."""
     queued = queue_import(committed, storage, coloured_corpus(tmp_path / "corpus.zip"))
@@ -45,31 +54,59 @@ def corpus(worker: WorkerContext, committed: Committed, storage: Storage, tmp_pa
     return queued
 
 
-class TestWorks:
-    def test_a_run_publishes_its_report_and_a_model_that_knows_the_words(
-        self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, storage: Storage
+class TestThroughTheService:
+    def test_a_corpus_is_cleaned_and_searched_over_rest(
+        self, client: TestClient, worker: WorkerContext, committed: Committed, storage: Storage, tmp_path: Path
     ) -> None:
-        run = queue_run(committed, corpus, **_VSE)
-        run_cleaning(worker, run.job_id)
+        corpus_id = client.post("/v1/corpora", json={"name": "colours"}).json()["id"]
+        archive = coloured_corpus(tmp_path / "corpus.zip").read_bytes()
+        assert client.put(f"/v1/corpora/{corpus_id}/archive", content=archive).status_code == 202
+        import_corpus(worker, _queued_job(committed, JobKind.IMPORT))
+        answer = client.post(f"/v1/corpora/{corpus_id}/runs", json=TOY_CONFIG | _VSE)
+        assert answer.status_code == 202, answer.text
+        run_cleaning(worker, _queued_job(committed, JobKind.RUN))
+        run = client.get(f"/v1/runs/{answer.json()['id']}").json()
+        assert (run["state"], run["error"], run["config"]["model"]) == ("done", None, "vse_infty")
+        items = client.get(f"/v1/runs/{run['id']}/report", params={"limit": 100}).json()["items"]
+        assert [item["rank"] for item in items] == list(range(1, _N_PAIRS + 1))
         with committed() as session:
-            job = job_of(session, run.job_id)
-            assert (job.state, job.error) == (JobState.DONE, None)
-            row = session.get_one(Run, run.run_id)
-            report = report_of(session, run.run_id)
+            row = session.execute(select(Run)).scalar_one()
             features = session.execute(select(FeatureSet)).scalar_one()
-        assert [rank for _, rank, _, _ in report] == list(range(1, _N_PAIRS + 1))
-        assert (features.image_dim, features.n_regions, features.caption_dim, features.joint_dim) == (11, 5, None, None)
-        saved = load_model(storage.local_path(f"{row.artefact_prefix}/model.safetensors"))
+        assert run["summary"]["encoder_fingerprint"] == features.fingerprint
+        self._check_artefacts(storage, str(row.artefact_prefix), run["summary"])
+        self._check_searches(client, f"/v1/runs/{run['id']}/search", items[0])
+
+    def _check_artefacts(self, storage: Storage, prefix: str, summary: dict[str, Any]) -> None:  # Any: JSON
+        saved = load_model(storage.local_path(f"{prefix}/model.safetensors"))
         assert (saved.spec.kind, saved.spec.joint_dim, saved.spec.word_dim) == (ModelKind.VSE_INFTY, 16, 8)
         assert saved.vocabulary is not None
         assert {"red", "green", "square", "take"} <= set(saved.vocabulary.words)
-        assert row.summary is not None
-        assert row.summary["n_words"] == len(saved.vocabulary.words)
-        assert row.summary["encoder_fingerprint"] == features.fingerprint
+        assert summary["n_words"] == len(saved.vocabulary.words)
         for name, n in (("images", 24), ("captions", _N_PAIRS)):
-            index = open_index(storage.local_path(f"{row.artefact_prefix}/index/{name}/index.json").parent)
+            index = open_index(storage.local_path(f"{prefix}/index/{name}/index.json").parent)
             assert (index.n, index.dimension) == (n, 16)
 
+    def _check_searches(self, client: TestClient, url: str, pair: dict[str, Any]) -> None:  # Any: JSON
+        by_text = client.post(url, json={"text": pair["caption"], "returns": "captions", "k": 1}).json()
+        assert by_text["items"][0]["caption"] == pair["caption"]
+        assert by_text["items"][0]["score"] == pytest.approx(1, abs=1e-5)
+        assert len(client.post(url, json={"text": "a red square", "k": 5}).json()["items"]) == 5
+        refused = client.post(url, json={"text": "zebra"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "no_known_word")
+        by_id = client.post(url, json={"image_id": pair["image_id"], "k": 1}).json()
+        assert by_id["items"][0]["image"]["image_id"] == pair["image_id"]
+        data = client.get(f"/v1/images/{pair['image_id']}").content
+        sent = client.post(url, content=data, headers={"Content-Type": "image/png"}, params={"k": 1}).json()
+        assert sent["items"] == by_id["items"]
+        assert sent["items"][0]["score"] == pytest.approx(1, abs=1e-5)
+
+
+def _queued_job(committed: Committed, kind: JobKind) -> uuid.UUID:
+    with committed() as session:
+        return session.execute(select(Job.id).where(Job.kind == kind)).scalar_one()
+
+
+class TestFeatures:
     def test_regions_are_reused_and_kept_apart_from_vectors(
         self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, storage: Storage, storage_root: Path
     ) -> None:

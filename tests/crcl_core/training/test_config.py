@@ -44,6 +44,7 @@ class TestTrainingConfig:
             ("model", "oracle"),
             ("objective", "hope"),
             ("margin", -0.1),
+            ("serving_lr_decay_epochs", 0),
             ("word_noise_ratio", 1.1),
             ("region_drop_ratio", -0.1),
             ("word_dim", 0),
@@ -86,8 +87,8 @@ class TestForCorpus:
             (5_000, 5_000, (4,) * 6),
             (5_001, 5_001, (4,) * 4),
             (20_001, 20_001, (4,) * 3),
-            (1_000, 200, (5,) * 6),
-            (30_000, 6_000, (5,) * 3),
+            (1_000, 200, (5, 5, 5, 5, 5, 4)),
+            (30_000, 6_000, (5, 5, 4)),
             (60_000, 60_000, (4,) * 3),
             (120_000, 120_000, (2,) * 3),
             (145_000, 29_000, (2,) * 3),
@@ -103,14 +104,27 @@ class TestForCorpus:
         config = TrainingConfig.for_corpus(6_000, 6_000)
         assert (config.warmup_epochs, config.dropout) == (1, 0.3)
         assert (
-            dataclasses.replace(config, round_epochs=(5, 5, 5, 30), warmup_epochs=2, dropout=0.0, lr_decay_epochs=15)
+            dataclasses.replace(
+                config,
+                round_epochs=(5, 5, 5, 30),
+                warmup_epochs=2,
+                dropout=0.0,
+                lr_decay_epochs=15,
+                serving_lr_decay_epochs=None,
+            )
             == TrainingConfig()
         )
 
-    def test_the_last_two_epochs_of_each_round_train_at_a_tenth_of_the_rate(self) -> None:
+    def test_the_last_two_epochs_of_a_round_train_at_a_tenth_of_the_rate_and_the_last_round_slows_down_earlier(
+        self,
+    ) -> None:
         config = TrainingConfig.for_corpus(6_000, 6_000, learning_rate=1.0)
         rates = [position.learning_rate for position in epoch_positions(config)]
-        assert rates == pytest.approx([1, 1, 1, 0.1, 0.1] * 4)
+        assert rates == pytest.approx([1, 1, 1, 0.1, 0.1] * 3 + [1, 1, 0.1, 0.1, 0.01])
+
+    def test_rounds_that_were_chosen_keep_one_step(self) -> None:
+        config = TrainingConfig.for_corpus(6_000, 6_000, round_epochs=(3, 30))
+        assert config.serving_lr_decay_epochs is None
 
     def test_chosen_settings_win(self) -> None:
         chosen: dict[str, Any] = {  # Any: fields of several types.

@@ -31,6 +31,13 @@ class TestEpochPositions:
         expected = [1, 1, 0.1, 0.1, 1, 1, 0.1, 0.1, 0.01]
         assert [position.learning_rate for position in POSITIONS] == pytest.approx(expected)
 
+    def test_the_last_round_may_have_a_step_of_its_own(self) -> None:
+        config = TrainingConfig(
+            round_epochs=(2, 3), warmup_epochs=1, learning_rate=1.0, lr_decay_epochs=3, serving_lr_decay_epochs=1
+        )
+        expected = [1, 1, 1, 1, 0.1, 0.01, 0.001]
+        assert [position.learning_rate for position in epoch_positions(config)] == pytest.approx(expected)
+
     def test_without_warm_up_the_first_epoch_refines(self) -> None:
         positions = epoch_positions(TrainingConfig(round_epochs=(1,), warmup_epochs=0))
         assert [position.phase for position in positions] == [RefinementPhase.REFINING]

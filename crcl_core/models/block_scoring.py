@@ -16,6 +16,7 @@ class ImagePart(NamedTuple):
     """Images of a block."""
 
     regions: Tensor  # (I, R, J)
+    region_products: Tensor  # (I, R, R), of each image's regions among themselves
     image_globals: Tensor  # (I, J)
 
 
@@ -83,9 +84,10 @@ def _scored(score: ScoreBlock, block: PairBlock, *, is_kept: bool) -> Tensor:
 
 
 def _image_parts(fragments: Fragments, sizes: list[int]) -> list[ImagePart]:
+    regions = fragments.regions
+    arrays = (regions, regions @ regions.transpose(1, 2), fragments.image_globals)
     if len(sizes) == 1:
-        return [ImagePart(fragments.regions, fragments.image_globals)]
-    arrays = (fragments.regions, fragments.image_globals)
+        return [ImagePart(*arrays)]
     parts = zip(*(torch.split(array, sizes) for array in arrays), strict=True)
     return [ImagePart(*part) for part in parts]
 

@@ -42,7 +42,7 @@ class PairMemory:
 # One block of a batch of 128, and what is kept of the others, at the sizes of the paper.
 DEFAULT_BUDGET_BYTES = 2**30
 # Blocks of that many nodes are as fast as larger ones: their arrays are reused rather than asked from the system anew.
-_MOST_NODES = 8192
+_MOST_NODES = 24576
 # Where images may be parted: enough of them for wide products, few enough that several captions join them.
 _MOST_IMAGES = 128
 

@@ -4,6 +4,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from crcl_core.models.block_scoring import PairBlock, score_in_blocks
 from crcl_core.models.fragment_encoder import FragmentEncoder
@@ -13,6 +14,8 @@ from crcl_core.models.pair_blocks import DEFAULT_BUDGET_BYTES, PairMemory
 from crcl_core.models.similarity_nodes import SimilarityNodes, nodes_of
 from crcl_core.models.xavier_linear import xavier_linear
 
+# So many nodes reason together: few enough to stay in a processor's cache from step to step.
+_NODES_TOGETHER = 4096
 # Arrays as wide as a node that a pair holds at a time, and of those the ones kept for the gradient: these for the
 # nodes and those for each step of reasoning.
 _N_WORKED, _N_KEPT = 8, 3
@@ -94,8 +97,19 @@ class Sgr(MatchingModel):
 
     def _score(self, block: PairBlock) -> Tensor:
         nodes = self.nodes(block)  # (I, C, N, S)
+        is_hidden = ~nodes_of(block.captions.is_word)  # (C, N)
+        n_images = max(1, _NODES_TOGETHER // is_hidden.numel())
+        parts = [self._reasoned(part, is_hidden) for part in nodes.split(n_images)]
+        return torch.cat(parts)
+
+    def _reasoned(self, nodes: Tensor, is_hidden: Tensor) -> Tensor:
+        # Reasoning again for the gradient costs an eighth of a step; keeping it would take nine arrays of all nodes.
+        scores: Tensor = checkpoint(self._reason, nodes, is_hidden, use_reentrant=False, preserve_rng_state=False)
+        return scores
+
+    def _reason(self, nodes: Tensor, is_hidden: Tensor) -> Tensor:
         n_images, n_captions, n_nodes, _ = nodes.shape
-        is_hidden = ~nodes_of(block.captions.is_word).repeat(n_images, 1).unsqueeze(1)  # (I C, 1, N)
+        is_hidden = is_hidden.repeat(n_images, 1).unsqueeze(1)  # (I C, 1, N)
         nodes = nodes.flatten(0, 1)
         last = len(self.reasoning) - 1
         for number, step in enumerate(self.reasoning):

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from crcl_core.models.block_scoring import PairBlock
-from crcl_core.models.normalisation import scaled_to_unit
-from crcl_core.models.squared_difference import linear_of_squared_difference
+from crcl_core.models.node_comparison import Compared, Layer, compare
 from crcl_core.models.word_region_attention import attention_weights, unit_context_weights
 from crcl_core.models.xavier_linear import xavier_linear
 
@@ -41,22 +40,16 @@ class SimilarityNodes(nn.Module):
         Returns:
             (I, C, 1 + T, S), each node of length 1; those behind a caption's last word mean nothing.
         """
-        regions, image_globals = block.images
-        words, is_word, caption_globals, _ = block.captions
-        n_images, (n_captions, n_words, _) = len(regions), words.shape
-        weights = unit_context_weights(attention_weights(words, is_word, regions), regions)  # (I, C T, R)
-        of_words = linear_of_squared_difference(
-            weights, regions, words.flatten(0, 1), self.word.weight, self.word.bias
-        ).view(n_images, n_captions, n_words, -1)
-        # The global vectors are compared in the same way: one region an image, of weight 1.
-        of_wholes = linear_of_squared_difference(
-            image_globals.new_ones(n_images, n_captions, 1),
-            image_globals.unsqueeze(1),
-            caption_globals,
-            self.whole.weight,
-            self.whole.bias,
-        ).unsqueeze(2)  # (I, C, 1, S)
-        return scaled_to_unit(torch.cat((of_wholes, of_words), dim=2).to(words.dtype))
+        images, captions = block
+        weights = attention_weights(captions.words, captions.is_word, images.regions)
+        compared = Compared(
+            unit_context_weights(weights, images.region_products),
+            images.regions,
+            captions.words,
+            images.image_globals,
+            captions.caption_globals,
+        )
+        return compare(compared, Layer(self.whole.weight, self.whole.bias), Layer(self.word.weight, self.word.bias))
 
 
 def nodes_of(is_word: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def attention_weights(words: Tensor, is_word: Tensor, regions: Tensor) -> Tensor
     return (rectified * (_SMOOTHING / (over_words + _EPSILON))).softmax(dim=-1)
 
 
-def unit_context_weights(weights: Tensor, regions: Tensor) -> Tensor:
+def unit_context_weights(weights: Tensor, region_products: Tensor) -> Tensor:
     """Scales attention weights so that the sum they weigh, the context of the word, has the length 1.
 
     The length of a weighted sum follows from the products of the regions among themselves, R x R numbers an image, so
@@ -46,13 +46,12 @@ def unit_context_weights(weights: Tensor, regions: Tensor) -> Tensor:
 
     Args:
         weights: (C, T, I, R), see `attention_weights`.
-        regions: (I, R, J).
+        region_products: (I, R, R), the products of each image's regions among themselves.
 
     Returns:
         (I, C T, R): row t of image i holds the weights of the regions of i in the normalised context of word t.
     """
     n_captions, n_words, n_images, n_regions = weights.shape
     by_image = weights.view(n_captions * n_words, n_images, n_regions).transpose(0, 1)  # (I, C T, R)
-    gram = regions @ regions.transpose(1, 2)  # (I, R, R)
-    squares = ((by_image @ gram) * by_image).sum(dim=-1, keepdim=True)  # (I, C T, 1)
+    squares = ((by_image @ region_products) * by_image).sum(dim=-1, keepdim=True)  # (I, C T, 1)
     return by_image / (squares.clamp_min(_LEAST_SQUARE).sqrt() + _EPSILON)

@@ -53,9 +53,11 @@ def block(n_images: int = 2, lengths: tuple[int, ...] = (4, 2, 1), joint_dim: in
     """A block of unit vectors, the longest caption first, three regions an image."""
     is_word = valid_positions(torch.tensor(lengths), max(lengths))
     words = scaled_to_unit(numbers(len(lengths), max(lengths), joint_dim, seed=3)) * is_word.unsqueeze(2)
+    regions = scaled_to_unit(numbers(n_images, 3, joint_dim, seed=1))
     return PairBlock(
         ImagePart(
-            scaled_to_unit(numbers(n_images, 3, joint_dim, seed=1)),
+            regions,
+            regions @ regions.transpose(1, 2),
             scaled_to_unit(numbers(n_images, joint_dim, seed=2)),
         ),
         CaptionPart(

@@ -36,10 +36,10 @@ class TestPairGrid:
         assert max(grid.image_sizes) < 1000
 
     def test_what_the_budget_leaves_keeps_blocks(self) -> None:
-        # A block of 8192 nodes takes 81,920 bytes while it is worked on, and 40,960 when it is kept.
+        # A block of 24,576 nodes takes ten bytes a node while it is worked on, and five when it is kept.
         n_kept = [
             pair_grid((3,) * 9000, 1, _memory(budget), needs_all_images=True).n_kept
-            for budget in (81_920, 81_920 + 40_960, 81_920 + 3 * 40_960)
+            for budget in (245_760, 245_760 + 122_880, 245_760 + 3 * 122_880)
         ]
         assert n_kept == [0, 1, 3]
 

@@ -35,7 +35,7 @@ class TestAttentionWeights:
     def test_products_of_zero_give_a_finite_gradient(self) -> None:
         words, regions = torch.zeros(1, 2, 4, requires_grad=True), torch.zeros(1, 3, 4, requires_grad=True)
         weights = attention_weights(words, torch.ones(1, 2, dtype=torch.bool), regions)
-        torch.autograd.backward((unit_context_weights(weights, regions) ** 2).sum())
+        torch.autograd.backward((unit_context_weights(weights, regions @ regions.transpose(1, 2)) ** 2).sum())
         assert words.grad is not None
         assert regions.grad is not None
         assert bool(words.grad.isfinite().all() & regions.grad.isfinite().all())
@@ -45,7 +45,7 @@ class TestUnitContextWeights:
     def test_give_the_context_its_unit_length(self) -> None:
         images, captions = block()
         weights = attention_weights(captions.words, captions.is_word, images.regions)
-        contexts = unit_context_weights(weights, images.regions) @ images.regions  # (I, C T, J)
+        contexts = unit_context_weights(weights, images.region_products) @ images.regions  # (I, C T, J)
         raw = torch.einsum("ctir,irj->ictj", weights, images.regions).flatten(1, 2)
         expected = np.stack([[norm(context) for context in of_image] for of_image in raw.numpy()])
         np.testing.assert_allclose(contexts, expected, rtol=1e-9)

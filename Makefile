@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install run test test-fast test-system test-long test-gpu lint types imports format clean
+.PHONY: help venv install run tables test test-fast test-system test-long test-gpu lint types imports format clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -35,6 +35,9 @@ test-long: .venv/.has-dev ## Tests that take minutes
 
 test-gpu: .venv/.has-dev ## Tests that need an accelerator
 	@$(BIN)/pytest -q -m gpu $(ARGS)
+
+tables: .venv/.has-dev ## The tables of docs/results.md, from DATA=folder of Flickr8k; goes on where it stopped
+	@$(BIN)/python benchmarks/tables.py "$(DATA)" $(ARGS)
 
 lint: .venv/.has-dev types imports ## ruff, mypy (strict), import-linter
 	@$(BIN)/ruff check --quiet .

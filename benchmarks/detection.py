@@ -22,12 +22,13 @@ import numpy as np
 import torch
 from archive_vectors import encode_archive
 from measuring import describe_machine, print_result, print_table, seconds_since
+from retrieving import r_sum_on
 
 from app.core.run_config import RunConfig
 from crcl_core.data import PairFeatures, caption_level_noise
 from crcl_core.encoders import load_encoder
-from crcl_core.evaluation import auroc, average_precision, recall_at_k_of_embeddings
-from crcl_core.training import TrainingConfig, TrainingResult, embed_captions, embed_images, train
+from crcl_core.evaluation import auroc, average_precision
+from crcl_core.training import TrainingConfig, train
 from mispair.commands.run_settings import read_settings
 
 _FIRST_NOISE_SEED = 1234
@@ -83,7 +84,7 @@ def measure(
         n_mismatches=int(planted.is_mismatch.sum()),
         auroc=auroc(score, ~planted.is_mismatch),
         average_precision=average_precision(score, planted.is_mismatch),
-        r_sum=None if held_out is None else r_sum_on(held_out, trained),
+        r_sum=None if held_out is None else r_sum_on(held_out, trained.model),
         seconds=seconds_since(started_at),
     )
 
@@ -93,13 +94,6 @@ def training_config(config: RunConfig, corpus: PairFeatures) -> TrainingConfig:
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
     chosen = {name: value for name, value in config if name in names and value is not None}
     return TrainingConfig.for_corpus(corpus.n_pairs, corpus.n_images, **chosen)
-
-
-def r_sum_on(held_out: PairFeatures, trained: TrainingResult) -> float:
-    """Recall sum of the trained model on a clean corpus."""
-    images = embed_images(trained.model, held_out.image_features)
-    captions = embed_captions(trained.model, held_out.caption_features)
-    return recall_at_k_of_embeddings(images, captions, held_out.image_index, held_out.caption_index).r_sum
 
 
 def first_captions(corpus: PairFeatures) -> PairFeatures:

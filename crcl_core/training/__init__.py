@@ -3,6 +3,7 @@
 from crcl_core.training.checkpoint import CheckpointStore, training_identity
 from crcl_core.training.config import Precision, TrainingConfig
 from crcl_core.training.embedding import embed_captions, embed_images, pair_similarities, similarity_matrix
+from crcl_core.training.noisy_correspondence_rectifier import NcrResult, train_ncr
 from crcl_core.training.objectives import Objective
 from crcl_core.training.reports import EpochReport, TrainingResult
 from crcl_core.training.saved_model import SavedModel, load_model, save_model
@@ -11,6 +12,7 @@ from crcl_core.training.trainer import train
 __all__ = [
     "CheckpointStore",
     "EpochReport",
+    "NcrResult",
     "Objective",
     "Precision",
     "SavedModel",
@@ -23,5 +25,6 @@ __all__ = [
     "save_model",
     "similarity_matrix",
     "train",
+    "train_ncr",
     "training_identity",
 ]

@@ -30,7 +30,7 @@ from crcl_core.training.validation import held_out_r_sum
 from crcl_core.types import BoolArray, DoubleArray, FloatArray, TokenArray
 
 _N_NETWORKS = 2
-# Where the settings name no warm-up. The paper's is longer, but heads on frozen vectors soon fit mismatches, and networks
+# Where the settings name no warm-up. The paper's is longer, but heads on frozen vectors soon fit mismatches, and models
 # that have fitted them divide no more. On Flickr8k (one caption an image, 40 % noise, twelve epochs in all) AUROC of
 # the scores was 0.900 after one epoch of warm-up and 0.658 after three.
 _WARMUP_SHARE = 0.1

@@ -84,7 +84,7 @@ class TestEpochTraining:
         assert losses.total == 0
         assert torch.equal(nn.utils.parameters_to_vector(model.parameters()), before)
 
-    def test_weights_that_are_not_finite_name_the_epoch(self) -> None:
+    def test_a_weight_that_is_not_finite_shows_in_the_loss_and_names_the_epoch(self) -> None:
         model, optimizer = _fresh()
         with torch.no_grad():
             next(model.parameters())[0] = torch.nan

@@ -23,6 +23,8 @@ _BASELINE_EPOCHS = {
     ("sgr", "triplet", 1): (12, 9),
 }
 _FITTED_EPOCHS = 30
+# NCR: epochs after one of warm-up. A longer warm-up fits the mismatches before they are told apart.
+_NCR_EPOCHS = {1: 12, 5: 6}
 
 _ROUNDS: dict[str, dict[str, Any]] = {  # Any: settings of several types.
     # The official code's proportions on 29,995 pairs.
@@ -47,6 +49,9 @@ def training_config(cell: Cell, pairs: PairFeatures) -> TrainingConfig:
     if cell.method == "crcl":
         product = TrainingConfig.for_corpus(pairs.n_pairs, pairs.n_images, seed=cell.seed)
         return _ablated(cell.variant, product, pairs)
+    if cell.method == "ncr":
+        rounds = (_NCR_EPOCHS[cell.captions_per_image],)
+        return TrainingConfig(round_epochs=rounds, warmup_epochs=1, dropout=0.3, seed=cell.seed)
     return _baseline(cell, dropout=0.3)
 
 

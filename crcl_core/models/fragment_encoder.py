@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from crcl_core.models.bidirectional_gru import valid_positions
 from crcl_core.models.global_vectors import CaptionGlobal, ImageGlobal
+from crcl_core.models.matrix_product import linear
 from crcl_core.models.normalisation import scaled_to_unit
 from crcl_core.models.word_encoder import WordEncoder
 from crcl_core.models.xavier_linear import xavier_linear
@@ -64,7 +65,8 @@ class FragmentEncoder(nn.Module):
                 " SAF and SGR are built for one number of regions"
             )
         precision = self.region_projection.weight.dtype
-        regions = scaled_to_unit(self.region_projection(images).to(precision))
+        projection = self.region_projection
+        regions = scaled_to_unit(linear(images, projection.weight, projection.bias).to(precision))
         words, lengths = self.word_encoder(captions)
         words = scaled_to_unit(words.to(precision))
         is_word = valid_positions(lengths, words.shape[1])

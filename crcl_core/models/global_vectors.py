@@ -5,6 +5,7 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
+from crcl_core.models.matrix_product import linear
 from crcl_core.models.normalisation import scaled_to_unit
 from crcl_core.models.xavier_linear import xavier_linear
 
@@ -35,7 +36,7 @@ class ImageGlobal(nn.Module):
 
     def forward(self, regions: Tensor) -> Tensor:
         """(I, R, J) -> (I, J), each of length 1. One image alone has no statistics: it is taken by the running ones."""
-        local = self.dropout(self.local_norm(self.local(regions)).tanh())  # (I, R, J)
+        local = self.dropout(self.local_norm(linear(regions, self.local.weight, self.local.bias)).tanh())  # (I, R, J)
         mean = self.dropout(self._normalised_mean(self.mean(regions.mean(dim=1))).tanh())  # (I, J)
         # Linear(local * mean) is a product of local with a vector an image, which spares an (I, R, J) and its gradient.
         logits = (local @ (mean * self.attention.weight).unsqueeze(2)).squeeze(2) + self.attention.bias  # (I, R)
@@ -73,7 +74,7 @@ class CaptionGlobal(nn.Module):
         means = words.sum(dim=1) / is_word.sum(dim=1, keepdim=True)  # (C, J)
         mean = self.dropout(self.mean(means).tanh())
         # Words only, a row each: captions differ in length, and a third of the padded rows would be for nothing.
-        local = self.dropout(self.local(words[is_word]).tanh())  # (V, J)
+        local = self.dropout(linear(words[is_word], self.local.weight, self.local.bias).tanh())  # (V, J)
         caption_of_word = is_word.nonzero()[:, 0]
         logits = ((mean * self.attention.weight)[caption_of_word] * local).sum(dim=1) + self.attention.bias  # (V,)
         padded = logits.new_full(is_word.shape, float("-inf")).masked_scatter(is_word, logits)

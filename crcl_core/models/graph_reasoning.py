@@ -1,10 +1,11 @@
 """SGR's head: the nodes of a pair tell one another what they saw, a few times over."""
 
-from typing import final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
 
+from crcl_core.models.matrix_product import linear
 from crcl_core.models.xavier_linear import xavier_linear
 
 
@@ -28,7 +29,23 @@ class GraphReasoning(nn.Module):
         self.key = xavier_linear(similarity_dim, similarity_dim)
         self.update = xavier_linear(similarity_dim, similarity_dim)
 
-    def forward(self, nodes: Tensor, is_hidden: Tensor, *, n_wanted: int) -> Tensor:
+    def step(self) -> "ReasoningStep":
+        """Prepares the step: what is the same for all pairs is computed once for a batch of them."""
+        # A zero times the key's bias: every weight of the model has a gradient, as optimisers and tests expect.
+        bias = self.query.bias @ self.key.weight + 0 * self.key.bias
+        meeting = self.key.weight.t() @ self.query.weight
+        return ReasoningStep(meeting, bias, self.update.weight, self.update.bias)
+
+
+class ReasoningStep(NamedTuple):
+    """One step of reasoning with its weights, (S, S) and (S,), in the form that pairs meet them in."""
+
+    meeting_weight: Tensor  # W_k^T W_q
+    meeting_bias: Tensor  # W_k^T b_q
+    update_weight: Tensor
+    update_bias: Tensor
+
+    def reason(self, nodes: Tensor, is_hidden: Tensor, *, n_wanted: int) -> Tensor:
         """Lets the nodes of each pair reason.
 
         Args:
@@ -39,11 +56,7 @@ class GraphReasoning(nn.Module):
         Returns:
             (P, n_wanted, S), 0 or more.
         """
-        queries = nodes[:, :n_wanted]
-        meeting = self.query.weight.t() @ self.key.weight  # (S, S)
-        # A zero times the key's bias: every weight of the model has a gradient, as optimisers and tests expect.
-        bias = self.query.bias @ self.key.weight + 0 * self.key.bias
-        asked = torch.nn.functional.linear(queries, meeting.t(), bias)  # (P, n, S)
+        asked = linear(nodes[:, :n_wanted], self.meeting_weight, self.meeting_bias)  # (P, n, S)
         edges = (asked @ nodes.transpose(1, 2)).masked_fill(is_hidden, float("-inf")).softmax(dim=-1)  # (P, n, N)
         heard = edges.to(nodes.dtype) @ nodes
-        return torch.relu(self.update(heard)).to(nodes.dtype)
+        return torch.relu(linear(heard, self.update_weight, self.update_bias)).to(nodes.dtype)

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from crcl_core.models.matrix_product import product
+
 _EPSILON = 1e-8
 # What a chunk of differences takes: small enough to stay in a processor's cache from one operation to the next.
 CHUNK_BYTES = 4 * 2**20
@@ -134,7 +136,7 @@ def _difference_of_words(compared: Compared, images: slice, buffer: Tensor) -> T
 def _write_nodes(difference: Tensor, layer: Layer, nodes: Tensor, scales: Tensor) -> None:
     """Takes the differences of a chunk, which are overwritten, to nodes (i, C, n, S) and what scaled these to 1."""
     rows = difference.mul_(difference).flatten(0, 1)  # (i V, J)
-    unscaled = torch.addmm(layer.bias, rows, layer.weight.t()).view(nodes.shape)
+    unscaled = product(rows, layer.weight.t(), layer.bias).view(nodes.shape)
     lengths = torch.linalg.vector_norm(unscaled, dim=-1, keepdim=True, dtype=nodes.dtype)
     torch.mul(unscaled, torch.reciprocal(lengths.add_(_EPSILON), out=scales), out=nodes)
 
@@ -146,20 +148,12 @@ def _before_scaling(gradient: Tensor, nodes: Tensor, scales: Tensor) -> Tensor:
 
 
 def _differentiate(difference: Tensor, square: Tensor, rows: Tensor, layer: Layer, sums: Layer) -> Tensor:
-    """Adds a chunk's gradient of the layer to the sums; returns that of the differences, in the room of `square`."""
+    """Adds a chunk's gradient of the layer to the sums; returns that of the differences. `square` is room."""
     torch.mul(difference, difference, out=square)
-    _add_product(sums.weight, rows.t(), square.flatten(0, 1))
+    sums.weight.add_(product(rows.t(), square.flatten(0, 1)))
     sums.bias.add_(rows.sum(dim=0))
     # The derivative of the square, 2 d, is split: the 2 into the narrow rows, d below.
-    torch.mm(rows.mul_(2), layer.weight, out=square.flatten(0, 1))
-    return square.mul_(difference)
-
-
-def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    if total.dtype is left.dtype:
-        total.addmm_(left, right)
-    else:
-        total.add_(left @ right)
+    return product(rows.mul_(2), layer.weight).view(difference.shape).mul_(difference)
 
 
 def _product_into(result: Tensor, left: Tensor, right: Tensor) -> None:

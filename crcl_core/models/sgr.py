@@ -1,5 +1,7 @@
 """SGR: similarity nodes of each pair, reasoned over as a graph."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import final
 
 import torch
@@ -8,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from crcl_core.models.block_scoring import PairBlock, score_in_blocks
 from crcl_core.models.fragment_encoder import FragmentEncoder
-from crcl_core.models.graph_reasoning import GraphReasoning
+from crcl_core.models.graph_reasoning import GraphReasoning, ReasoningStep
 from crcl_core.models.matching_model import MatchingModel
 from crcl_core.models.pair_blocks import DEFAULT_BUDGET_BYTES, PairMemory
 from crcl_core.models.similarity_nodes import SimilarityNodes, nodes_of
@@ -93,26 +95,23 @@ class Sgr(MatchingModel):
             ValueError: The images have another number or width of regions, or a caption has no token or a padding
                 before its last one.
         """
-        return score_in_blocks(self._score, self.encoder(images, captions), self._memory)
+        steps = [reasoning.step() for reasoning in self.reasoning]
+        return score_in_blocks(partial(self._score, steps=steps), self.encoder(images, captions), self._memory)
 
-    def _score(self, block: PairBlock) -> Tensor:
+    def _score(self, block: PairBlock, *, steps: Sequence[ReasoningStep]) -> Tensor:
         nodes = self.nodes(block)  # (I, C, N, S)
         is_hidden = ~nodes_of(block.captions.is_word)  # (C, N)
         n_images = max(1, _NODES_TOGETHER // is_hidden.numel())
-        parts = [self._reasoned(part, is_hidden) for part in nodes.split(n_images)]
-        return torch.cat(parts)
-
-    def _reasoned(self, nodes: Tensor, is_hidden: Tensor) -> Tensor:
         # Reasoning again for the gradient costs an eighth of a step; keeping it would take nine arrays of all nodes.
-        scores: Tensor = checkpoint(self._reason, nodes, is_hidden, use_reentrant=False, preserve_rng_state=False)
-        return scores
+        reason: Callable[..., Tensor] = partial(checkpoint, self._reason, use_reentrant=False, preserve_rng_state=False)
+        return torch.cat([reason(part, is_hidden, steps) for part in nodes.split(n_images)])
 
-    def _reason(self, nodes: Tensor, is_hidden: Tensor) -> Tensor:
+    def _reason(self, nodes: Tensor, is_hidden: Tensor, steps: Sequence[ReasoningStep]) -> Tensor:
         n_images, n_captions, n_nodes, _ = nodes.shape
         is_hidden = is_hidden.repeat(n_images, 1).unsqueeze(1)  # (I C, 1, N)
         nodes = nodes.flatten(0, 1)
-        last = len(self.reasoning) - 1
-        for number, step in enumerate(self.reasoning):
-            # Only the global node is scored, so the last step reasons for it alone.
-            nodes = step(nodes, is_hidden, n_wanted=1 if number == last else n_nodes)
+        for step in steps[:-1]:
+            nodes = step.reason(nodes, is_hidden, n_wanted=n_nodes)
+        # Only the global node is scored, so the last step reasons for it alone.
+        nodes = steps[-1].reason(nodes, is_hidden, n_wanted=1)
         return torch.sigmoid(self.score(nodes).to(nodes.dtype)).view(n_images, n_captions)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
+from crcl_core.models.matrix_product import linear
+
 _NEGATIVE_SLOPE = 0.1
 _SMOOTHING = 9.0
 _EPSILON = 1e-8
@@ -30,7 +32,7 @@ def attention_weights(words: Tensor, is_word: Tensor, regions: Tensor) -> Tensor
     n_captions, n_words, joint_dim = words.shape
     n_images, n_regions, _ = regions.shape
     # One product for all pairs: (C T, J) x (J, I R).
-    products = words.reshape(-1, joint_dim) @ regions.reshape(-1, joint_dim).t()
+    products = linear(words.reshape(-1, joint_dim), regions.reshape(-1, joint_dim))
     products = products.view(n_captions, n_words, n_images, n_regions)
     # Behind the last word the products are set to 0, so they add nothing to the length over the words.
     rectified = leaky_relu(products, _NEGATIVE_SLOPE) * is_word[:, :, None, None]

@@ -84,9 +84,10 @@ def detection_figures(shadow_labels: DoubleArray, is_mismatch: BoolArray | None)
         is_mismatch: (N,) bool, or None where it is not known.
 
     Returns:
-        None where the truth is unknown or of one kind only.
+        None where the truth is unknown or of one kind only, and where all labels are alike: a baseline refines none,
+        and the figure of chance would look like a measured one.
     """
-    if is_mismatch is None or is_mismatch.all() or not is_mismatch.any():
+    if is_mismatch is None or is_mismatch.all() or not is_mismatch.any() or np.ptp(shadow_labels) == 0:
         return None
     return DetectionFigures(
         auroc=auroc(shadow_labels, ~is_mismatch),

@@ -90,19 +90,12 @@ def save_training_noise(path: Path, train: PrecompSplit, noise: TrainingNoise) -
     Raises:
         ValueError: The file holds something else: it belongs to another run.
     """
-    rows = _feature_rows(train, noise)
+    rows = train.feature_rows(noise.image_index)
     if path.exists():
         if not np.array_equal(map_npy(path), rows):
             raise ValueError(f"{path} holds the noise of another run, expected an empty folder or the same noise")
         return
     save_caption_to_image(path, NoisyCorrespondence.of(rows, train.row_index))
-
-
-def _feature_rows(train: PrecompSplit, noise: TrainingNoise) -> IntArray:
-    """(N,) the row of the feature file for each caption: its own, or the first of the image that it was given."""
-    images, first_rows = np.unique(train.image_of_row, return_index=True)
-    given = first_rows[np.searchsorted(images, noise.image_index)]
-    return np.where(noise.image_index == train.image_index, train.row_index, given)
 
 
 def _protocol(noisy: NoisyCorrespondence, true_index: IntArray) -> NoiseProtocol:

@@ -9,7 +9,7 @@ import numpy as np
 
 from crcl_core.data.captions import normalise_caption
 from crcl_core.data.noise import NoisyCorrespondence
-from crcl_core.data.noise_index import NoiseIndexKind, load_noise_index
+from crcl_core.data.noise_index import NoiseIndexKind, load_noise_index, save_caption_to_image
 from crcl_core.data.npy_files import NumberMap, map_npy
 from crcl_core.data.pair_features import PairFeatures
 from crcl_core.data.precomp.rows import first_equal_rows, n_repeats, require_ids_agree, rows_of_captions
@@ -85,6 +85,21 @@ class PrecompSplit:
         """
         by_row = load_noise_index(path, self.row_index, len(self.image_of_row), kind=kind)
         return NoisyCorrespondence.of(self.image_of_row[by_row.image_index], self.image_index)
+
+    def save_noise(self, path: Path, noisy: NoisyCorrespondence) -> None:
+        """Writes the pairs in NCR's format, by rows of the feature file: `load_noise` and the official codes read it.
+
+        Args:
+            path: Where to write; an existing file is replaced.
+            noisy: The pairs, by rows of `image_features`.
+        """
+        save_caption_to_image(path, NoisyCorrespondence.of(self.feature_rows(noisy.image_index), self.row_index))
+
+    def feature_rows(self, image_index: IntArray) -> IntArray:
+        """(N,) the row of the feature file for each caption: its own, or the first of the image that it was given."""
+        images, first_rows = np.unique(self.image_of_row, return_index=True)
+        given = first_rows[np.searchsorted(images, image_index)]
+        return np.where(image_index == self.image_index, self.row_index, given)
 
 
 def read_precomp(folder: Path, split: str) -> PrecompSplit:

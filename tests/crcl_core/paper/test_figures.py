@@ -66,3 +66,6 @@ class TestDetectionFigures:
         assert detection_figures(labels, None) is None
         assert detection_figures(labels, np.array([False, False])) is None
         assert detection_figures(labels, np.array([True, True])) is None
+
+    def test_there_are_none_of_labels_that_are_all_alike(self) -> None:
+        assert detection_figures(np.ones(4), np.array([True, False, True, False])) is None

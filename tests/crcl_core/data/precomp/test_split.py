@@ -209,6 +209,15 @@ class TestLoadNoise:
         assert noisy.image_index.tolist() == [0, 1, 0, 1]
         assert noisy.is_mismatch.tolist() == [False, True, True, False]
 
+    def test_comes_back_the_same_where_images_are_repeated(self, tmp_path: Path) -> None:
+        split = _read(_folder(tmp_path, _regions(8).repeat(5, axis=0), 40))
+        noisy = caption_level_noise(split.image_index, 0.4, 1)
+        split.save_noise(tmp_path / "noise.npy", noisy)
+        assert (np.load(tmp_path / "noise.npy") == np.arange(40))[~noisy.is_mismatch].all()
+        loaded = split.load_noise(tmp_path / "noise.npy")
+        np.testing.assert_array_equal(loaded.image_index, noisy.image_index)
+        np.testing.assert_array_equal(loaded.is_mismatch, noisy.is_mismatch)
+
     def test_a_copy_of_the_image_is_no_mismatch(self, tmp_path: Path) -> None:
         split = _read(_folder(tmp_path, _regions(3)[[0, 1, 0, 2]], 4))
         np.save(tmp_path / "noise.npy", np.array([2, 3, 0, 1]))

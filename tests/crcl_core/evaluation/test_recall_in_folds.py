@@ -37,6 +37,11 @@ def _corpus(seed: int = 0, n_images: int = 30) -> tuple[DoubleArray, DoubleArray
 
 
 class TestRecallInFolds:
+    def test_there_are_five_folds_unless_said_otherwise(self) -> None:
+        images, captions, image_index = _corpus()
+        similarities = images @ captions.T
+        assert recall_in_folds(similarities, image_index) == recall_in_folds(similarities, image_index, n_folds=5)
+
     def test_two_folds_of_two_images_by_hand(self) -> None:
         # Within its fold every image finds its caption but image 3, whose fold's other caption comes first; that the
         # captions of the other fold score higher still does not matter.

@@ -136,6 +136,11 @@ class TestAsManyRowsAsCaptions:
         np.testing.assert_array_equal(split.row_index, np.arange(4 * n_each))
         assert split.image_ids == (None if ids is None else tuple("0123"))
 
+    def test_of_images_that_are_repeated_unequally_often_keep_their_rows(self, tmp_path: Path) -> None:
+        split = _read(_folder(tmp_path, _regions(2)[[0, 0, 1, 1, 1]], 5))
+        assert len(split.image_features) == 5
+        np.testing.assert_array_equal(split.image_index, [0, 0, 2, 2, 2])
+
     def test_of_repeated_images_two_of_which_are_copies_keep_the_ratio(self, tmp_path: Path) -> None:
         regions = _regions(3)[[0, 0, 1, 0, 2]].repeat(2, axis=0)
         split = _read(_folder(tmp_path, regions, 10))

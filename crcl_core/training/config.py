@@ -152,8 +152,10 @@ class TrainingConfig:
             chosen: Fields of this class.
 
         Raises:
-            ValueError: As for the class.
+            ValueError: As for the class, or the model is SAF or SGR.
         """
+        if chosen.get("model") in {ModelKind.SAF, ModelKind.SGR}:
+            raise ValueError(f"no settings are known to suit model {chosen['model']!s} to a corpus; name them all")
         is_vse_infinity = chosen.get("model") == ModelKind.VSE_INFTY
         suited = {**(_SUITED_TO_VSE_INFTY if is_vse_infinity else _suited_to_heads(n_pairs, n_images)), **chosen}
         if "round_epochs" in chosen and "serving_lr_decay_epochs" not in chosen:

@@ -1,6 +1,7 @@
 """Embeds and scores whole corpora with trained models, block by block, in evaluation mode."""
 
 from collections.abc import Callable, Iterator
+from typing import final
 
 import numpy as np
 import torch
@@ -17,25 +18,36 @@ _SCORED_IMAGES, _SCORED_CAPTIONS = 128, 512
 _SCORED_PAIRS = 8
 
 
-def embed_images(model: EmbeddingModel, features: FloatArray, *, device: str | torch.device = "cpu") -> FloatArray:
+def embed_images(
+    model: EmbeddingModel,
+    features: FloatArray,
+    *,
+    rows: IntArray | None = None,
+    device: str | torch.device = "cpu",
+) -> FloatArray:
     """Embeds image vectors or regions.
 
     Args:
         model: Trained; moved to the device and set to evaluation mode.
         features: (I, D_image) or (I, R, D_image) float32, may be memory-mapped.
+        rows: (n,) int64, the rows to embed, gathered block by block; None = all.
         device: Where to compute.
 
     Returns:
-        (I, J) float32, L2-normalised.
+        (I, J) or (n, J) float32, L2-normalised.
     """
-    return _embedded(model, model.embed_images, features, torch.device(device))
+    return _embedded(model, model.embed_images, _Rows(features, rows), torch.device(device))
 
 
 def embed_captions(
-    model: EmbeddingModel, features: FloatArray | TokenArray, *, device: str | torch.device = "cpu"
+    model: EmbeddingModel,
+    features: FloatArray | TokenArray,
+    *,
+    rows: IntArray | None = None,
+    device: str | torch.device = "cpu",
 ) -> FloatArray:
     """Embeds caption vectors or words; as `embed_images`, (C, D_caption) or (C, T) -> (C, J)."""
-    return _embedded(model, model.embed_captions, features, torch.device(device))
+    return _embedded(model, model.embed_captions, _Rows(features, rows), torch.device(device))
 
 
 @torch.no_grad()
@@ -44,26 +56,30 @@ def similarity_matrix(
     image_features: FloatArray,
     caption_features: FloatArray | TokenArray,
     *,
+    image_rows: IntArray | None = None,
+    caption_rows: IntArray | None = None,
     device: str | torch.device = "cpu",
 ) -> FloatArray:
-    """Scores all images against all captions, for models with and without embeddings.
+    """Scores all images against all captions, or those of the given rows, for models with and without embeddings.
 
     Returns:
         (I, C) float32, row = image, column = caption.
     """
     if isinstance(model, EmbeddingModel):
-        images = embed_images(model, image_features, device=device)
-        similarities: FloatArray = images @ embed_captions(model, caption_features, device=device).T
+        embedded_images = embed_images(model, image_features, rows=image_rows, device=device)
+        embedded_captions = embed_captions(model, caption_features, rows=caption_rows, device=device)
+        similarities: FloatArray = embedded_images @ embedded_captions.T
         return similarities
     placed = torch.device(device)
     model.to(placed).eval()
-    scores = np.empty((len(image_features), len(caption_features)), dtype=np.float32)
-    for first_image in range(0, len(image_features), _SCORED_IMAGES):
+    images, captions = _Rows(image_features, image_rows), _Rows(caption_features, caption_rows)
+    scores = np.empty((len(images), len(captions)), dtype=np.float32)
+    for first_image in range(0, len(images), _SCORED_IMAGES):
         images_at = slice(first_image, first_image + _SCORED_IMAGES)
-        images_block = _on_device(image_features[images_at], placed)
-        for first_caption in range(0, len(caption_features), _SCORED_CAPTIONS):
+        images_block = _on_device(images[images_at], placed)
+        for first_caption in range(0, len(captions), _SCORED_CAPTIONS):
             captions_at = slice(first_caption, first_caption + _SCORED_CAPTIONS)
-            captions_block = _on_device(caption_features[captions_at], placed)
+            captions_block = _on_device(captions[captions_at], placed)
             scores[images_at, captions_at] = model.similarities(images_block, captions_block).float().cpu().numpy()
     return scores
 
@@ -101,12 +117,25 @@ def _row_products(images: FloatArray, captions: FloatArray, features: PairFeatur
     return products
 
 
+@final
+class _Rows:
+    """Some rows of an array, read only when and where they are needed: the array may be larger than memory."""
+
+    def __init__(self, features: FloatArray | TokenArray, rows: IntArray | None) -> None:
+        self._features = features
+        self._rows = rows
+        self.row_bytes = max(1, features[:1].nbytes)
+
+    def __len__(self) -> int:
+        return len(self._features) if self._rows is None else len(self._rows)
+
+    def __getitem__(self, block: slice) -> FloatArray | TokenArray:
+        return self._features[block] if self._rows is None else self._features[self._rows[block]]
+
+
 @torch.no_grad()
 def _embedded(
-    model: EmbeddingModel,
-    embed: Callable[[Tensor], Tensor],
-    features: FloatArray | TokenArray,
-    device: torch.device,
+    model: EmbeddingModel, embed: Callable[[Tensor], Tensor], features: _Rows, device: torch.device
 ) -> FloatArray:
     model.to(device).eval()
     embeddings = np.empty((len(features), model.embedding_dim), dtype=np.float32)
@@ -115,8 +144,8 @@ def _embedded(
     return embeddings
 
 
-def _blocks(features: FloatArray | TokenArray) -> Iterator[slice]:
-    n_rows = max(1, min(_MAX_ROWS, _BLOCK_BYTES // max(1, features[:1].nbytes)))
+def _blocks(features: _Rows) -> Iterator[slice]:
+    n_rows = max(1, min(_MAX_ROWS, _BLOCK_BYTES // features.row_bytes))
     for start in range(0, len(features), n_rows):
         yield slice(start, start + n_rows)
 

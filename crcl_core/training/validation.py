@@ -30,13 +30,15 @@ def held_out_r_sum(
     """
     image_rows, image_index = np.unique(features.image_index[held_out.numpy()], return_inverse=True)
     caption_rows, caption_index = np.unique(features.caption_index[held_out.numpy()], return_inverse=True)
-    images, captions = features.image_features[image_rows], features.caption_features[caption_rows]
+    images, captions = features.image_features, features.caption_features
     counting = weights if weights.any() else np.ones_like(weights)
     if isinstance(model, EmbeddingModel):
-        embedded_images = embed_images(model, images, device=device)
-        embedded_captions = embed_captions(model, captions, device=device)
+        embedded_images = embed_images(model, images, rows=image_rows, device=device)
+        embedded_captions = embed_captions(model, captions, rows=caption_rows, device=device)
         return weighted_recall_of_embeddings(
             embedded_images, embedded_captions, image_index, caption_index, counting
         ).r_sum
-    similarities = similarity_matrix(model, images, captions, device=device)
+    similarities = similarity_matrix(
+        model, images, captions, image_rows=image_rows, caption_rows=caption_rows, device=device
+    )
     return weighted_recall(similarities, image_index, caption_index, counting).r_sum

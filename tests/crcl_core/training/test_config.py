@@ -126,6 +126,11 @@ class TestForCorpus:
         config = TrainingConfig.for_corpus(6_000, 6_000, round_epochs=(3, 30))
         assert config.serving_lr_decay_epochs is None
 
+    @pytest.mark.parametrize("model", ["saf", "sgr"])
+    def test_saf_and_sgr_are_refused_rather_than_given_settings_of_heads(self, model: str) -> None:
+        with pytest.raises(ValueError, match=f"no settings are known to suit model {model} to a corpus"):
+            TrainingConfig.for_corpus(6_000, 6_000, model=model)
+
     def test_chosen_settings_win(self) -> None:
         chosen: dict[str, Any] = {  # Any: fields of several types.
             "round_epochs": (1, 9),

@@ -3,8 +3,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from crcl_core.models import MatchingHeads
-from crcl_core.training import embed_captions, embed_images
+from crcl_core.models import MatchingHeads, ModelKind, build_model
+from crcl_core.training import embed_captions, embed_images, similarity_matrix
+from crcl_core.training.state import model_spec
+from tests.crcl_core.training.worded_corpora import small_config, worded_corpus
 
 
 class TestEmbedding:
@@ -32,3 +34,26 @@ class TestEmbedding:
 
     def test_no_rows_give_no_rows(self) -> None:
         assert embed_images(MatchingHeads(6, 5, 4), np.zeros((0, 6), dtype=np.float32)).shape == (0, 4)
+
+    def test_given_rows_come_in_their_order(self) -> None:
+        heads = MatchingHeads(6, 5, 4)
+        images = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
+        rows = np.array([7, 0, 7])
+        np.testing.assert_allclose(embed_images(heads, images, rows=rows), embed_images(heads, images)[rows], atol=1e-6)
+
+
+class TestSimilarityMatrix:
+    def test_of_given_rows_is_that_part_of_the_whole(self) -> None:
+        features = worded_corpus(20)[0]
+        image_rows, caption_rows = np.array([3, 1]), np.array([5, 0, 9])
+        for kind in (ModelKind.VSE_INFTY, ModelKind.SAF):
+            model = build_model(model_spec(small_config(kind), features))
+            whole = similarity_matrix(model, features.image_features, features.caption_features)
+            part = similarity_matrix(
+                model,
+                features.image_features,
+                features.caption_features,
+                image_rows=image_rows,
+                caption_rows=caption_rows,
+            )
+            np.testing.assert_allclose(part, whole[np.ix_(image_rows, caption_rows)], atol=1e-5)

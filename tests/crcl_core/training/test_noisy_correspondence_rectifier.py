@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,11 @@ import torch
 from crcl_core.data import PairFeatures
 from crcl_core.evaluation import auroc, recall_at_k
 from crcl_core.models import MatchingModel, ModelKind
-from crcl_core.training import EpochReport, NcrResult, TrainingConfig, similarity_matrix, train_ncr
+from crcl_core.training import EpochReport, NcrResult, TrainingConfig, rectified_labels, similarity_matrix, train_ncr
+from crcl_core.training import noisy_correspondence_rectifier as rectifier
+from crcl_core.training.epoch import EpochTraining
+from crcl_core.training.rectified_labels import Judgement
+from crcl_core.training.step import StepLosses
 from crcl_core.types import DivergedError
 from tests.crcl_core.training.clusters import ClusteredCorpus, clustered_corpus
 from tests.crcl_core.training.worded_corpora import worded_corpus
@@ -111,6 +116,30 @@ class TestTrainNcr:
         corpus = clustered_corpus(200, ratio=1.0)
         result = train_ncr(corpus.features, CONFIG)
         assert bool(np.isfinite(result.scores).all())
+
+    def test_each_network_first_learns_from_the_pairs_that_its_peer_takes_for_clean(
+        self, noisy: ClusteredCorpus, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        divided: list[set[int]] = []
+        trained: list[set[int]] = []
+        divide, learn = rectified_labels.judged, EpochTraining.train
+
+        def judged(*args: Any, **kwargs: Any) -> Judgement:  # Any: passed on as they come.
+            judgement = divide(*args, **kwargs)
+            divided.append(set(np.flatnonzero(judgement.is_clean).tolist()))
+            return judgement
+
+        def train(self: EpochTraining, *args: Any) -> StepLosses:  # Any: as above.
+            pairs: torch.Tensor = args[3]
+            trained.append(set(pairs.tolist()))
+            return learn(self, *args)
+
+        monkeypatch.setattr(rectifier, "judged", judged)
+        monkeypatch.setattr(EpochTraining, "train", train)
+        train_ncr(noisy.features, CONFIG)
+        n_warmup = 2 * CONFIG.warmup_epochs
+        assert divided[0] != divided[1]
+        assert trained[n_warmup : n_warmup + 2] == [divided[1], divided[0]]
 
     def test_two_pairs_are_enough(self) -> None:
         corpus = clustered_corpus(2, ratio=0.0)

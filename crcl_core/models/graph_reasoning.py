@@ -29,7 +29,7 @@ class GraphReasoning(nn.Module):
         self.key = xavier_linear(similarity_dim, similarity_dim)
         self.update = xavier_linear(similarity_dim, similarity_dim)
 
-    def step(self) -> "ReasoningStep":
+    def forward(self) -> "ReasoningStep":
         """Prepares the step: what is the same for all pairs is computed once for a batch of them."""
         # A zero times the key's bias: every weight of the model has a gradient, as optimisers and tests expect.
         bias = self.query.bias @ self.key.weight + 0 * self.key.bias

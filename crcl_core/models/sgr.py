@@ -95,7 +95,7 @@ class Sgr(MatchingModel):
             ValueError: The images have another number or width of regions, or a caption has no token or a padding
                 before its last one.
         """
-        steps = [reasoning.step() for reasoning in self.reasoning]
+        steps = [reasoning() for reasoning in self.reasoning]
         return score_in_blocks(partial(self._score, steps=steps), self.encoder(images, captions), self._memory)
 
     def _score(self, block: PairBlock, *, steps: Sequence[ReasoningStep]) -> Tensor:

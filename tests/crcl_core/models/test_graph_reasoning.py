@@ -20,7 +20,7 @@ class TestGraphReasoning:
     @pytest.mark.parametrize("n_wanted", [1, 4])
     def test_equals_the_paper_with_queries_and_keys_written_out(self, n_wanted: int) -> None:
         module, nodes = _step(), numbers(3, 4, 5)
-        found = module.step().reason(nodes, _IS_HIDDEN, n_wanted=n_wanted).detach()
+        found = module().reason(nodes, _IS_HIDDEN, n_wanted=n_wanted).detach()
         assert found.shape == (3, n_wanted, 5)
         for pair, length in enumerate(_LENGTHS):
             expected = reasoned(weights_of(module), nodes[pair, :length].numpy())
@@ -29,17 +29,17 @@ class TestGraphReasoning:
 
     def test_a_pair_of_one_node_hears_itself(self) -> None:
         module, nodes = _step(), numbers(1, 1, 5)
-        found = module.step().reason(nodes, torch.zeros(1, 1, 1, dtype=torch.bool), n_wanted=1)
+        found = module().reason(nodes, torch.zeros(1, 1, 1, dtype=torch.bool), n_wanted=1)
         torch.testing.assert_close(found, module.update(nodes).relu())
 
     def test_its_gradient_equals_finite_differences(self) -> None:
         module = _step()
         nodes = numbers(3, 4, 5).requires_grad_()
-        assert torch.autograd.gradcheck(lambda x: module.step().reason(x, _IS_HIDDEN, n_wanted=4), (nodes,))
+        assert torch.autograd.gradcheck(lambda x: module().reason(x, _IS_HIDDEN, n_wanted=4), (nodes,))
 
     def test_the_bias_of_the_keys_has_a_gradient_of_zero(self) -> None:
         module = _step()
-        torch.autograd.backward(module.step().reason(numbers(3, 4, 5), _IS_HIDDEN, n_wanted=4).sum())
+        torch.autograd.backward(module().reason(numbers(3, 4, 5), _IS_HIDDEN, n_wanted=4).sum())
         assert module.key.bias.grad is not None
         assert torch.equal(module.key.bias.grad, torch.zeros(5, dtype=torch.float64))
         assert all(weight.grad is not None for weight in module.parameters())

@@ -72,11 +72,12 @@ class EpochTraining:
                 except NotFiniteError as error:
                     raise DivergedError(position.round, position.epoch, number, str(error)) from error
                 sums += len(batch) * np.array([losses.active, losses.complementary, losses.total])
-        _require_finite_weights(model, position)
+        _require_finite_weights(model, position, max(0, len(batches) - 1))
         return StepLosses(*(float(value) for value in sums / max(1, len(pairs))))
 
 
-def _require_finite_weights(model: MatchingModel, position: EpochPosition) -> None:
-    # Else the last step of an epoch could put weights into a checkpoint that no going back recovers from.
+def _require_finite_weights(model: MatchingModel, position: EpochPosition, last_step: int) -> None:
+    # Else the last step of an epoch could put weights into a checkpoint that no going back recovers from. Any step
+    # before it would have shown in the next one's loss.
     if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
-        raise DivergedError(position.round, position.epoch, 0, "a weight after the epoch")
+        raise DivergedError(position.round, position.epoch, last_step, "a weight after the epoch")

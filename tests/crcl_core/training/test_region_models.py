@@ -1,6 +1,7 @@
 """Trainings of the models that read regions and words: what holds for heads must hold for them."""
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from crcl_core.training import (
 )
 from crcl_core.training.batches import MIN_HELD_OUT
 from tests.crcl_core.training.clusters import clustered_corpus
-from tests.crcl_core.training.runs import bits, train_until
+from tests.crcl_core.training.runs import Bits, bits, train_until
 from tests.crcl_core.training.worded_corpora import OF_REGIONS, small_config, worded_corpus
 
 
@@ -29,18 +30,24 @@ def features() -> PairFeatures:
     return worded_corpus(96)[0]
 
 
+@cache
+def _bits_of_whole(model: ModelKind) -> Bits:
+    """Of the small training that nobody interrupts."""
+    return bits(train(worded_corpus(96)[0], small_config(model)))
+
+
 @pytest.mark.parametrize("model", OF_REGIONS)
 class TestEveryModel:
     def test_one_seed_gives_the_same_bits_twice(self, model: ModelKind, features: PairFeatures) -> None:
-        assert bits(train(features, small_config(model))) == bits(train(features, small_config(model)))
+        assert bits(train(features, small_config(model))) == _bits_of_whole(model)
 
-    @pytest.mark.parametrize("n_done", [1, 3, 4])
+    @pytest.mark.parametrize("n_done", [1, 2, 3, 4, 5])
     def test_a_training_that_was_killed_ends_in_the_same_bits(
         self, model: ModelKind, n_done: int, features: PairFeatures, tmp_path: Path
     ) -> None:
         train_until(n_done, features, small_config(model), tmp_path)
         resumed = train(features, small_config(model), checkpoint_folder=tmp_path)
-        assert bits(resumed) == bits(train(features, small_config(model)))
+        assert bits(resumed) == _bits_of_whole(model)
 
     def test_the_features_stay_as_they_are(self, model: ModelKind, features: PairFeatures) -> None:
         before = features.fingerprint()
@@ -55,8 +62,10 @@ class TestEveryModel:
                 _ = result.image_embeddings
 
     def test_training_lowers_the_loss(self, model: ModelKind) -> None:
+        # SGR first stays for some epochs where all scores are alike. With this seed it leaves that early, so that a
+        # machine which sums in another order sees it leave too.
         config = dataclasses.replace(
-            small_config(model), round_epochs=(1,), warmup_epochs=7, word_noise_ratio=0.0, region_drop_ratio=0.0
+            small_config(model), round_epochs=(1,), warmup_epochs=7, word_noise_ratio=0.0, region_drop_ratio=0.0, seed=4
         )
         losses = [report.active_loss for report in train(worded_corpus(300)[0], config).reports]
         assert losses[-1] < 0.99 * losses[1]

@@ -1,10 +1,11 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crcl_core.data import PairFeatures
-from crcl_core.training import EpochReport, TrainingResult, train
+from crcl_core.training import EpochReport, Objective, TrainingResult, train
 from tests.crcl_core.training.clusters import ClusteredCorpus, clustered_corpus, in_joint_space
 from tests.crcl_core.training.runs import N_EPOCHS, SHORT, KilledError, bits, killer, train_until
 
@@ -49,6 +50,23 @@ class TestResuming:
         with pytest.raises(KilledError):
             train(features, SHORT, has_joint_space=True, checkpoint_folder=tmp_path, on_epoch=killer(3))
         assert bits(train(features, SHORT, has_joint_space=True, checkpoint_folder=tmp_path)) == bits(expected)
+
+    @pytest.mark.parametrize("objective", [Objective.INFO_NCE, Objective.TRIPLET])
+    def test_a_baseline_killed_after_any_epoch_ends_in_the_same_bits(
+        self, objective: Objective, features: PairFeatures, tmp_path: Path
+    ) -> None:
+        config = dataclasses.replace(SHORT, objective=objective)
+        expected = bits(train(features, config))
+        for n_done in ALL_EPOCHS:
+            train_until(n_done, features, config, tmp_path / str(n_done))
+            assert bits(train(features, config, checkpoint_folder=tmp_path / str(n_done))) == expected
+
+    def test_from_the_checkpoint_before_the_newest_it_ends_in_the_same_bits(
+        self, features: PairFeatures, whole: TrainingResult, tmp_path: Path
+    ) -> None:
+        train_until(4, features, SHORT, tmp_path)
+        max(tmp_path.glob("*.safetensors")).write_bytes(b"damaged")
+        assert bits(train(features, SHORT, checkpoint_folder=tmp_path)) == bits(whole)
 
     def test_checkpoints_change_nothing(
         self,

@@ -26,6 +26,15 @@ def official_parts(module_name: str) -> list[dict[str, Tensor]]:
     return [part for part in parts if part]
 
 
+def official_weights(module_name: str) -> dict[str, Tensor]:
+    """The weights of one model as `read_official_checkpoint` names them."""
+    with np.load(REFERENCE_FILE, allow_pickle=False) as arrays:
+        start = f"{module_name}/state/"
+        return {
+            name.removeprefix(start): torch.from_numpy(arrays[name]) for name in arrays.files if name.startswith(start)
+        }
+
+
 def write_official_checkpoint(path: Path, parts: list[dict[str, Tensor]], **options: object) -> Path:
     """Writes a file as the official training loop does, with the soft labels of six pairs."""
     content = {

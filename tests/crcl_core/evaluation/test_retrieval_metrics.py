@@ -29,6 +29,41 @@ def slow_recall(similarities: DoubleArray, image_index: IntArray) -> dict[str, f
     return measured
 
 
+def slow_weighted_recall(
+    similarities: DoubleArray, image_index: IntArray, caption_index: IntArray, weights: DoubleArray
+) -> dict[str, float]:
+    """Each pair looks among all answers but the other right ones of its query, and counts by its weight."""
+    pairs = list(zip(image_index.tolist(), caption_index.tolist(), strict=True))
+    n_images, n_captions = similarities.shape
+    ranks: dict[str, list[int]] = {"image_to_text": [], "text_to_image": []}
+    for image, caption in pairs:
+        own = similarities[image, caption]
+        wrong = [similarities[image, other] for other in range(n_captions) if (image, other) not in pairs]
+        ranks["image_to_text"].append(1 + sum(score >= own for score in wrong))
+        wrong = [similarities[other, caption] for other in range(n_images) if (other, caption) not in pairs]
+        ranks["text_to_image"].append(1 + sum(score >= own for score in wrong))
+    measured = {}
+    for direction, values in ranks.items():
+        for k in (1, 5, 10):
+            found = sum(weight for rank, weight in zip(values, weights, strict=True) if rank <= k)
+            measured[f"{direction}_r{k}"] = 100 * found / sum(weights)
+        measured[f"{direction}_median_rank"] = _slow_weighted_median(values, weights)
+        measured[f"{direction}_mean_rank"] = sum(r * w for r, w in zip(values, weights, strict=True)) / sum(weights)
+    return measured
+
+
+def _slow_weighted_median(values: list[int], weights: DoubleArray) -> float:
+    """The middle of all values that leave at most half of the weight below them and at most half above."""
+    half = sum(weights) / 2
+    middles = [
+        value
+        for value in values
+        if sum(w for v, w in zip(values, weights, strict=True) if v < value) <= half
+        and sum(w for v, w in zip(values, weights, strict=True) if v > value) <= half
+    ]
+    return (min(middles) + max(middles)) / 2
+
+
 def as_dict(metrics: RetrievalMetrics) -> dict[str, float]:
     return dict(vars(metrics))
 
@@ -81,6 +116,18 @@ class TestRecallAtK:
 
 
 class TestWeightedRecall:
+    @pytest.mark.parametrize("seed", range(6))
+    def test_equals_the_slow_oracle_with_siblings_shared_captions_and_ties(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        pairs = rng.permutation(9 * 14)[:25]  # Distinct pairs of 9 images and 14 captions.
+        image_index, caption_index = pairs // 14, pairs % 14
+        similarities = rng.integers(0, 12, size=(9, 14)).astype(np.float64)
+        # Weights whose sums are exact in any order, so that the median cannot depend on rounding.
+        weights = rng.integers(0, 5, size=25) / 4
+        metrics = weighted_recall(similarities, image_index, caption_index, weights)
+        expected = slow_weighted_recall(similarities, image_index, caption_index, weights)
+        assert as_dict(metrics) == pytest.approx(expected)
+
     def test_each_pair_counts_by_its_weight(self) -> None:
         # Pair 0 is found in both directions, pair 1 in neither.
         similarities = np.array([[0.9, 0.8], [0.7, 0.1]])

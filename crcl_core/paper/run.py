@@ -21,7 +21,7 @@ from crcl_core.paper.training_noise import NoiseProtocol, TrainingNoise, save_tr
 from crcl_core.training import EpochReport, TrainingConfig, TrainingResult, save_model, train
 
 NOISE_FILE = "noise_index.npy"
-_PLANTED = (NoiseProtocol.CAPTION_LEVEL, NoiseProtocol.IMAGE_LEVEL)
+_PLANTED = (NoiseProtocol.CAPTION_LEVEL, NoiseProtocol.IMAGE_LEVEL, NoiseProtocol.OTHER)
 
 
 @final

@@ -24,6 +24,7 @@ class NoiseProtocol(StrEnum):
     NONE = "none"
     CAPTION_LEVEL = "caption_level"
     IMAGE_LEVEL = "image_level"
+    OTHER = "other"  # A file's that is no exchange: it gives some images more often than before.
     REAL = "real"
 
 
@@ -101,11 +102,15 @@ def save_training_noise(path: Path, train: PrecompSplit, noise: TrainingNoise) -
 def _protocol(noisy: NoisyCorrespondence, true_index: IntArray) -> NoiseProtocol:
     """Tells a permutation of images from an exchange of captions by whether captions of one image stayed together.
 
-    With one caption an image both are the same, and are called caption-level.
+    With one caption an image both are the same, and are called caption-level. Near noise, say, is neither: it gives a
+    caption a like image without giving its own to another caption.
     """
     if not noisy.is_mismatch.any():
         return NoiseProtocol.NONE
     n_images = len(np.unique(true_index))
     n_moves = len(np.unique(true_index * (noisy.image_index.max() + 1) + noisy.image_index))
     stayed_together = n_moves == n_images < len(true_index)
-    return NoiseProtocol.IMAGE_LEVEL if stayed_together else NoiseProtocol.CAPTION_LEVEL
+    if stayed_together:
+        return NoiseProtocol.IMAGE_LEVEL
+    is_exchange = np.array_equal(np.sort(noisy.image_index), np.sort(true_index))
+    return NoiseProtocol.CAPTION_LEVEL if is_exchange else NoiseProtocol.OTHER

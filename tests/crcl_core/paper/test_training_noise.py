@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from crcl_core.data import caption_level_noise
-from crcl_core.data.noise import image_level_noise
-from crcl_core.data.noise_index import save_image_permutation
+from crcl_core.data.noise import image_level_noise, near_noise
+from crcl_core.data.noise_index import save_caption_to_image, save_image_permutation
 from crcl_core.data.precomp import PrecompSplit, read_precomp
 from crcl_core.paper.benchmark import PaperDataset
 from crcl_core.paper.data import PaperData
@@ -37,6 +37,14 @@ class TestTrainingNoise:
         noise = training_noise(train, PaperDataset.F30K, ratio=None, seed=0, index_file=tmp_path / "noise.npy")
         assert noise.protocol is NoiseProtocol.IMAGE_LEVEL
         assert noise.ratio == planted.is_mismatch.mean()
+        np.testing.assert_array_equal(noise.image_index, planted.image_index)
+
+    def test_a_file_that_exchanges_no_images_compares_with_no_protocol(self, f30k: PaperData, tmp_path: Path) -> None:
+        train = f30k.train
+        planted = near_noise(train.image_index, train.image_features, 0.4, 3)
+        save_caption_to_image(tmp_path / "near.npy", planted)
+        noise = training_noise(train, PaperDataset.F30K, ratio=0.4, seed=0, index_file=tmp_path / "near.npy")
+        assert noise.protocol is NoiseProtocol.OTHER
         np.testing.assert_array_equal(noise.image_index, planted.image_index)
 
     def test_refuses_a_file_of_another_ratio(self, f30k: PaperData, tmp_path: Path) -> None:

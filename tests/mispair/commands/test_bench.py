@@ -31,6 +31,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     for name, test_split in (("f30k", "test"), ("coco", "testall")):
         write_generated_precomp(folder / f"{name}_precomp", n_images={"train": 50, test_split: 10})
+    write_generated_precomp(
+        folder / "cc152k_precomp", n_images={"train": 50, "test": 10}, captions_per_image=1, as_tsv=True
+    )
     return folder
 
 
@@ -61,6 +64,21 @@ class TestPaper:
         assert (result["dataset"], result["model"], len(result["rows"])) == ("f30k", model, len(rows))
         assert json.loads((tmp_path / "out" / "result.json").read_text()) == result
         assert f"training {model.replace('sgraf', 'sgr')}, 2 epochs: done in" in ended.err
+
+    @pytest.mark.parametrize("model", ["vse_infty", "sgraf", "heads"])
+    @pytest.mark.parametrize(
+        ("dataset", "test_sets"),
+        [("coco", ["| MS-COCO 1K | none |", "| MS-COCO 5K | none |"]), ("cc152k", ["| CC152K | real |"])],
+    )
+    def test_takes_every_dataset(
+        self, mispair: CommandLine, data: Path, tmp_path: Path, dataset: str, test_sets: list[str], model: str
+    ) -> None:
+        ended = mispair(
+            *("bench", "paper", "--data", data, "--dataset", dataset, "--model", model),
+            *("--out", tmp_path / "out", *TINY),
+        )
+        assert ended.code == 0, ended.err
+        assert all(test_set in ended.out for test_set in test_sets)
 
     def test_marks_what_is_unconfirmed_and_what_was_changed(
         self, mispair: CommandLine, data: Path, tmp_path: Path

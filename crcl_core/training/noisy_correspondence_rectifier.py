@@ -1,12 +1,14 @@
 """NCR: two networks that divide the pairs for each other and learn from rectified labels."""
 
+import copy
 import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
+import structlog
 import torch
 from torch import Tensor
 
@@ -27,9 +29,12 @@ from crcl_core.training.reports import N_HISTOGRAM_BINS, EpochReport
 from crcl_core.training.schedule import EpochPosition, epoch_positions
 from crcl_core.training.state import fresh_round, model_spec
 from crcl_core.training.validation import held_out_r_sum
-from crcl_core.types import BoolArray, DoubleArray, FloatArray, TokenArray
+from crcl_core.types import BoolArray, DivergedError, DoubleArray, FloatArray, TokenArray
+
+log = structlog.get_logger()
 
 _N_NETWORKS = 2
+_DIVERGED_SCALE = 0.5
 # Where the settings name no warm-up. The paper's is longer, but heads on frozen vectors soon fit mismatches, and models
 # that have fitted them divide no more. On Flickr8k (one caption an image, 40 % noise, twelve epochs in all) AUROC of
 # the scores was 0.900 after one epoch of warm-up and 0.658 after three.
@@ -49,6 +54,7 @@ class NcrResult:
         spec: What builds one of them.
         serving_epoch: Epoch that they come from, warm-up counted.
         reports: One a finished epoch; losses are means of both networks.
+        learning_rate_scale: 1, or 0.5 if training diverged once.
     """
 
     scores: DoubleArray
@@ -58,6 +64,7 @@ class NcrResult:
     spec: ModelSpec
     serving_epoch: int
     reports: tuple[EpochReport, ...]
+    learning_rate_scale: float = 1.0
 
     def similarity_matrix(
         self,
@@ -90,7 +97,8 @@ def train_ncr(
 
     Where we deviate: labels are rectified once an epoch over the whole corpus instead of once a batch, clean and noisy
     pairs share their batches, and the mixture and what it divides are guarded (see `low_loss_posterior`). A loss that
-    is not finite ends the training at once, and there are no checkpoints.
+    is not finite sends both networks back to the epoch's beginning once, at half the rate. There are no checkpoints: a
+    training that was stopped begins anew.
 
     Args:
         features: The corpus, two pairs or more.
@@ -103,7 +111,7 @@ def train_ncr(
     Raises:
         ValueError: More than one round or a round of one epoch without warm-up, fewer than two pairs, a number that is
             not finite, or features that the model does not read.
-        DivergedError: A loss, a gradient or a weight was not finite.
+        DivergedError: A loss, a gradient or a weight was not finite, twice.
 
     Source: Huang et al., "Learning with Noisy Correspondence for Cross-modal Matching" (NeurIPS 2021).
     """
@@ -160,6 +168,15 @@ class _Network:
         training = self._trainings[is_warmup]
         return training.train(self.model, self._optimizer, self._labels, pairs, position).total
 
+    def state(self) -> dict[str, dict[str, Any]]:  # Any: what PyTorch's optimisers keep.
+        """A copy of what an epoch changes; labels are set anew in each."""
+        return copy.deepcopy({"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()})
+
+    def go_back(self, state: dict[str, dict[str, Any]]) -> None:  # Any: as above.
+        """Takes over a state, which is the network's own from then on."""
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
 
 @final
 class _CoTraining:
@@ -176,13 +193,14 @@ class _CoTraining:
             _Network(number, config, spec, self._bank, device, features.n_pairs) for number in range(_N_NETWORKS)
         ]
         self._ensemble = SimilarityEnsemble([network.model for network in self._networks])
+        self._learning_rate_scale = 1.0
 
     def run(self, on_epoch: Callable[[EpochReport], None] | None) -> NcrResult:
         reports: list[EpochReport] = []
         serving: tuple[dict[str, Tensor], int, float | None] | None = None
         positions = epoch_positions(self._config)
         for position in positions:
-            report = self._run_epoch(position, len(positions))
+            report = self._run_or_go_back(position, len(positions))
             reports.append(report)
             is_better = serving is None or report.r_sum is None or serving[2] is None or report.r_sum > serving[2]
             if is_better and not self._is_warmup(position):
@@ -193,6 +211,23 @@ class _CoTraining:
         assert serving is not None
         self._ensemble.load_state_dict(serving[0])
         return self._result(serving[1], tuple(reports))
+
+    def _run_or_go_back(self, position: EpochPosition, n_total: int) -> EpochReport:
+        before = [network.state() for network in self._networks]
+        try:
+            return self._run_epoch(self._slowed(position), n_total)
+        except DivergedError as error:
+            is_final = self._learning_rate_scale < 1.0
+            log.warning("training.diverged", detail=str(error), is_final=is_final)
+            if is_final:
+                raise
+        for network, state in zip(self._networks, before, strict=True):
+            network.go_back(state)
+        self._learning_rate_scale = _DIVERGED_SCALE
+        return self._run_epoch(self._slowed(position), n_total)
+
+    def _slowed(self, position: EpochPosition) -> EpochPosition:
+        return dataclasses.replace(position, learning_rate=position.learning_rate * self._learning_rate_scale)
 
     def _run_epoch(self, position: EpochPosition, n_total: int) -> EpochReport:
         started_at = time.monotonic()
@@ -268,6 +303,7 @@ class _CoTraining:
             spec=self._spec,
             serving_epoch=serving_epoch,
             reports=reports,
+            learning_rate_scale=self._learning_rate_scale,
         )
 
 

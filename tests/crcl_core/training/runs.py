@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+
 from crcl_core.data import PairFeatures
 from crcl_core.training import EpochReport, TrainingConfig, TrainingResult, train
 
@@ -52,3 +55,19 @@ def bits(result: TrainingResult) -> Bits:
         "serving_epoch": result.serving_epoch,
         "learning_rate_scale": result.learning_rate_scale,
     }
+
+
+def break_weights(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
+    """Makes a weight infinite after the given steps, counted over the whole training and including repeated ones."""
+    n_done = 0
+    step = torch.optim.AdamW.step
+
+    def broken_step(optimizer: torch.optim.AdamW) -> None:
+        nonlocal n_done
+        step(optimizer)
+        if n_done in steps:
+            with torch.no_grad():
+                optimizer.param_groups[0]["params"][0].fill_(torch.inf)
+        n_done += 1
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", broken_step)

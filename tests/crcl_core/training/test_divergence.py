@@ -11,7 +11,7 @@ from crcl_core.losses import ActiveComplementaryLoss, LossParts
 from crcl_core.models import ModelKind
 from crcl_core.training import Objective, train
 from crcl_core.types import DivergedError
-from tests.crcl_core.training.runs import N_EPOCHS, SHORT, bits, train_until
+from tests.crcl_core.training.runs import N_EPOCHS, SHORT, bits, break_weights, train_until
 from tests.crcl_core.training.worded_corpora import OF_REGIONS, small_config, worded_corpus
 
 
@@ -73,7 +73,7 @@ class TestDivergence:
         self, features: PairFeatures, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         n_steps = _n_steps(features)
-        _break_weights(monkeypatch, {n_steps - 1, 2 * n_steps - 1})
+        break_weights(monkeypatch, {n_steps - 1, 2 * n_steps - 1})
         with pytest.raises(DivergedError, match="a weight after the epoch is not finite") as caught:
             train(features, SHORT)
         assert (caught.value.round, caught.value.epoch, caught.value.step) == (0, 0, n_steps - 1)
@@ -84,14 +84,14 @@ class TestDivergence:
     ) -> None:
         config = dataclasses.replace(SHORT, objective=objective)
         expected = train(features, dataclasses.replace(config, learning_rate=config.learning_rate / 2))
-        _break_weights(monkeypatch, {_n_steps(features) - 1})
+        break_weights(monkeypatch, {_n_steps(features) - 1})
         assert {**bits(train(features, config)), "learning_rate_scale": 1.0} == bits(expected)
 
     @pytest.mark.parametrize("model", OF_REGIONS)
     def test_statistics_of_batches_go_back_as_well(self, model: ModelKind, monkeypatch: pytest.MonkeyPatch) -> None:
         words, config = worded_corpus(96)[0], small_config(model)
         expected = train(words, dataclasses.replace(config, learning_rate=config.learning_rate / 2))
-        _break_weights(monkeypatch, {1})
+        break_weights(monkeypatch, {1})
         assert {**bits(train(words, config)), "learning_rate_scale": 1.0} == bits(expected)
 
 
@@ -106,22 +106,6 @@ def _not_a_number(parts: LossParts, _similarities: torch.Tensor) -> LossParts:
 def _steep(parts: LossParts, similarities: torch.Tensor) -> LossParts:
     # The root has the value 0 and an infinite slope there.
     return parts._replace(total=parts.total + similarities.square().sub(similarities.square()).sum().sqrt())
-
-
-def _break_weights(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
-    """Makes a weight infinite after the given steps, counted over the whole training and including repeated ones."""
-    n_done = 0
-    step = torch.optim.AdamW.step
-
-    def broken_step(optimizer: torch.optim.AdamW) -> None:
-        nonlocal n_done
-        step(optimizer)
-        if n_done in steps:
-            with torch.no_grad():
-                optimizer.param_groups[0]["params"][0].fill_(torch.inf)
-        n_done += 1
-
-    monkeypatch.setattr(torch.optim.AdamW, "step", broken_step)
 
 
 def _break_loss(

@@ -15,11 +15,14 @@ from crcl_core.training.rectified_labels import Judgement
 from crcl_core.training.step import StepLosses
 from crcl_core.types import DivergedError
 from tests.crcl_core.training.clusters import ClusteredCorpus, clustered_corpus
+from tests.crcl_core.training.runs import break_weights
 from tests.crcl_core.training.worded_corpora import worded_corpus
 
 CONFIG = TrainingConfig(
     round_epochs=(4,), warmup_epochs=2, batch_size=64, learning_rate=2e-3, joint_dim=16, dropout=0.1, seed=3
 )
+
+_N_STEPS = 9  # Of an epoch of one network on all 600 pairs.
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +159,35 @@ class TestTrainNcr:
         assert bool(np.isfinite(result.scores).all())
         similarities = result.similarity_matrix(features.image_features[:3], features.caption_features[:2])
         assert similarities.shape == (3, 2)
+
+
+class TestDivergence:
+    @pytest.mark.parametrize("network", [0, 1])
+    def test_once_goes_back_at_half_the_rate(
+        self, network: int, noisy: ClusteredCorpus, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        expected = train_ncr(noisy.features, dataclasses.replace(CONFIG, learning_rate=CONFIG.learning_rate / 2))
+        break_weights(monkeypatch, {_N_STEPS * (network + 1) - 1})
+        result = train_ncr(noisy.features, CONFIG)
+        assert result.scores.tobytes() == expected.scores.tobytes()
+        assert [_weights(model) for model in result.models] == [_weights(model) for model in expected.models]
+        assert (result.learning_rate_scale, expected.learning_rate_scale) == (0.5, 1.0)
+
+    def test_keeps_the_epochs_before(
+        self, noisy: ClusteredCorpus, result: NcrResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        break_weights(monkeypatch, {2 * _N_STEPS * CONFIG.warmup_epochs})
+        slowed = train_ncr(noisy.features, CONFIG)
+        losses, expected = ([report.total_loss for report in each.reports] for each in (slowed, result))
+        assert losses[: CONFIG.warmup_epochs] == expected[: CONFIG.warmup_epochs]
+        assert losses[CONFIG.warmup_epochs] != expected[CONFIG.warmup_epochs]
+        assert len(losses) == len(expected)
+
+    def test_the_second_time_says_where(self, noisy: ClusteredCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+        # The first epoch is run again, so the second one begins with step 1 + 2 * _N_STEPS.
+        break_weights(monkeypatch, {0, 1 + 2 * _N_STEPS})
+        with pytest.raises(DivergedError, match="the loss is not finite at round 0, epoch 1, step 1"):
+            train_ncr(noisy.features, CONFIG)
 
 
 class TestArguments:

@@ -40,6 +40,11 @@ class RunConfig(BaseModel):
         description="heads: one vector an image and a caption, from the encoder; vse_infty: regions of an image and "
         "words of a caption",
     )
+    method: Literal["default", "crcl"] = Field(
+        default="default",
+        description="default: known mismatches (decoys) are planted before training and make correspondence a "
+        "calibrated probability; crcl: nothing is planted, and correspondence is the paper's label without its floor",
+    )
     round_epochs: Annotated[tuple[RoundEpochs, ...], Field(min_length=1, max_length=20)] | None = Field(
         default=None,
         description="training epochs of each round, warm-up not counted; default: by model and corpus size",
@@ -73,8 +78,17 @@ class RunConfig(BaseModel):
         "default: 2 below 10,000 distinct captions, else 4",
     )
     word_dim: int = Field(default=300, ge=8, le=2048, description="of vse_infty: width of a word's embedding")
-    threshold: float = Field(
-        default=0.1, ge=0, le=1, description="default cut, the paper's floor: correspondence below it is flagged"
+    fdr: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="false discovery rate of a calibrated run's default threshold: the expected share of wrong flags "
+        "among the flagged",
+    )
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="default cut: correspondence below it is flagged; default: where the run is calibrated, the "
+        "largest at `fdr`, else 0.1, the paper's floor",
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 

@@ -14,6 +14,7 @@ from app.problems import problems
 from app.reports import service
 from app.reports.downloads import ReportFormat, report_encoder, report_filename, stream_report
 from app.reports.schemas import PairDetail, ReportRowView
+from app.reports.service import Cut
 from app.resources import Resources
 from app.runs.schemas import RunSummary
 from app.runs.service import PublishedRun, get_published_run
@@ -30,6 +31,15 @@ Threshold = Annotated[
     float | None,
     Query(ge=0, le=1, allow_inf_nan=False, description="correspondence below it is flagged; default: the run's"),
 ]
+FalseDiscoveryRate = Annotated[
+    float | None,
+    Query(
+        gt=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="instead of a threshold: flag the most at which this share of the flagged is expected to be wrong",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -44,12 +54,18 @@ def get_published(run_id: uuid.UUID, session: SessionDep, workspace_id: Workspac
     return get_published_run(session, workspace_id, run_id)
 
 
+def get_cut(threshold: Threshold = None, fdr: FalseDiscoveryRate = None) -> Cut:
+    return Cut(threshold, fdr)
+
+
 PublishedRunDep = Annotated[PublishedRun, Depends(get_published)]
+CutDep = Annotated[Cut, Depends(get_cut)]
 
 
 def get_wanted_report(
     run: PublishedRunDep,
-    threshold: Threshold = None,
+    session: SessionDep,
+    cut: CutDep,
     flag: Annotated[bool | None, Query(description="only flagged rows, or only the others")] = None,
     min_correspondence: Share = None,
     max_correspondence: Share = None,
@@ -59,7 +75,7 @@ def get_wanted_report(
     ] = None,
 ) -> WantedReport:
     rows = ReportFilter(
-        threshold=run.config.threshold if threshold is None else threshold,
+        threshold=service.threshold_of(session, run, cut),
         is_mismatch=flag,
         min_correspondence=min_correspondence,
         max_correspondence=max_correspondence,
@@ -80,7 +96,11 @@ def _file(report_format: ReportFormat) -> dict[int | str, dict[str, Any]]:  # An
 
 @router.get("/report", responses=problems(404, 409))
 def list_report(wanted: WantedReportDep, session: SessionDep, page: Page) -> PagedView[ReportRowView]:
-    """List the findings, the worst first; 409 `report_not_ready` until the run is done."""
+    """List the findings, the worst first.
+
+    409 `report_not_ready` until the run is done, `not_calibrated` where an `fdr` is asked of a run that cannot keep
+    one; 422 `threshold_and_fdr` where both are given.
+    """
     after_rank = min(page.after(int) or 0, _MAX_RANK)
     rows = reports.report_page(
         session, service.scope_of(wanted.run), wanted.rows, after_rank=after_rank, limit=page.limit + 1
@@ -113,17 +133,15 @@ def download_report_parquet(wanted: WantedReportDep, resources: ResourcesDep) ->
 
 
 @router.get("/summary", responses=problems(404, 409))
-def get_summary(
-    run_id: uuid.UUID, session: SessionDep, workspace_id: WorkspaceId, threshold: Threshold = None
-) -> RunSummary:
-    """Show a run's numbers, with the flags counted at `threshold`."""
-    return service.report_summary(session, workspace_id, run_id, threshold=threshold)
+def get_summary(run: PublishedRunDep, session: SessionDep, cut: CutDep) -> RunSummary:
+    """Show a run's numbers, with the flags and what to expect of them at `threshold` or at `fdr`."""
+    return service.report_summary(session, run, cut)
 
 
 @router.get("/pairs/{pair_id}", responses=problems(404, 409))
-def get_pair(pair_id: uuid.UUID, run: PublishedRunDep, session: SessionDep, threshold: Threshold = None) -> PairDetail:
+def get_pair(pair_id: uuid.UUID, run: PublishedRunDep, session: SessionDep, cut: CutDep) -> PairDetail:
     """Show the finding on one pair, with its image and all captions of that image."""
-    return service.pair_detail(session, run, pair_id, threshold=threshold)
+    return service.pair_detail(session, run, pair_id, cut)
 
 
 def _download(

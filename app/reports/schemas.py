@@ -14,7 +14,9 @@ class ReportRowView(WireModel):
     pair_id: uuid.UUID
     pair_key: str = Field(description="the user's id, else a hash of image and caption")
     rank: int = Field(description="1 = the lowest correspondence of the run")
-    correspondence: float = Field(description="how likely the pair matches, 0 to 1; low = bad")
+    correspondence: float = Field(
+        description="how likely the pair matches, 0 to 1; low = bad; a probability where the run is calibrated"
+    )
     correspondence_label: float = Field(description="the training's floored soft label, 0 to 1")
     is_mismatch: bool = Field(description="correspondence < threshold")
     caption: str

@@ -2,19 +2,28 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.core.errors import InvalidPayloadError, NotFoundError
+from app.core.errors import InvalidPayloadError, NotFoundError, WrongStateError
 from app.core.models import Image
 from app.core.repositories import images, reports
-from app.core.repositories.reports import ReportEntry, ReportFilter, ReportScope
+from app.core.repositories.reports import FlagTotals, ReportEntry, ReportFilter, ReportScope
 from app.reports.schemas import ImageFacts, PairDetail, PairFinding, ReportRowView
 from app.runs.schemas import RunSummary
-from app.runs.service import PublishedRun, get_published_run, get_run
+from app.runs.service import PublishedRun
 
 _MAX_WORDS = 20
 _MAX_CAPTIONS = 500
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Below what a reader wants flags: a threshold, that of a false discovery rate, or, of neither, the run's own."""
+
+    threshold: float | None = None
+    fdr: float | None = None
 
 
 def scope_of(run: PublishedRun) -> ReportScope:
@@ -34,32 +43,71 @@ def caption_words(query: str | None) -> tuple[str, ...]:
     return words
 
 
-def report_summary(
-    session: Session, workspace_id: uuid.UUID, run_id: uuid.UUID, *, threshold: float | None
-) -> RunSummary:
-    """The published numbers of a run, with the flags counted at `threshold`, or at the run's own."""
-    run = get_published_run(session, workspace_id, run_id)
-    published = RunSummary.model_validate(get_run(session, workspace_id, run_id).run.summary)
-    cut = run.config.threshold if threshold is None else threshold
-    n_flagged = reports.count_flagged(session, scope_of(run), threshold=cut)
-    return published.model_copy(update={"threshold": cut, "n_flagged": n_flagged})
+def threshold_of(session: Session, run: PublishedRun, cut: Cut) -> float:
+    """The threshold that a cut comes to in a run.
+
+    Raises:
+        InvalidPayloadError: `threshold_and_fdr`: both are given.
+        WrongStateError: `not_calibrated`: a rate is given, and nothing tells which threshold keeps it.
+    """
+    if cut.fdr is None:
+        return run.summary.threshold if cut.threshold is None else cut.threshold
+    if cut.threshold is not None:
+        raise InvalidPayloadError(
+            f"threshold {cut.threshold:g} and fdr {cut.fdr:g}: give one of them, for a rate sets the threshold",
+            code="threshold_and_fdr",
+        )
+    if not run.summary.is_calibrated:
+        why = run.summary.reliability_reason
+        raise WrongStateError(
+            f"run {run.id} is not calibrated{f' ({why})' if why else ''}, so no threshold is known to keep a false "
+            f"discovery rate of {cut.fdr:g}; give a threshold",
+            code="not_calibrated",
+        )
+    return reports.threshold_at_fdr(session, scope_of(run), fdr=cut.fdr)
 
 
-def pair_detail(session: Session, run: PublishedRun, pair_id: uuid.UUID, *, threshold: float | None) -> PairDetail:
+def report_summary(session: Session, run: PublishedRun, cut: Cut) -> RunSummary:
+    """The published numbers of a run, with those that depend on the threshold taken at the cut.
+
+    Raises:
+        InvalidPayloadError, WrongStateError: see `threshold_of`.
+    """
+    threshold = threshold_of(session, run, cut)
+    totals = reports.flag_totals(session, scope_of(run), threshold=threshold)
+    at_cut = {
+        "threshold": threshold,
+        "fdr": run.summary.fdr if cut == Cut() else cut.fdr,
+        "n_flagged": totals.n_flagged,
+    }
+    expected = _expected(totals) if run.summary.is_calibrated else {}
+    return run.summary.model_copy(update=at_cut | expected)
+
+
+def pair_detail(session: Session, run: PublishedRun, pair_id: uuid.UUID, cut: Cut) -> PairDetail:
     """One report row with its image and what was found on every caption of that image.
 
     Raises:
         NotFoundError: the run has no such pair.
+        InvalidPayloadError, WrongStateError: see `threshold_of`.
     """
-    cut = run.config.threshold if threshold is None else threshold
+    threshold = threshold_of(session, run, cut)
     scope = scope_of(run)
-    entry = reports.find_report_entry(session, scope, pair_id, threshold=cut)
+    entry = reports.find_report_entry(session, scope, pair_id, threshold=threshold)
     image = None if entry is None else images.find_image(session, run.workspace_id, entry.image_id)
     if entry is None or image is None:
         raise NotFoundError(f"pair {pair_id} does not exist in run {run.id}")
-    of_image = ReportFilter(cut, image_id=image.id)
+    of_image = ReportFilter(threshold, image_id=image.id)
     siblings = reports.report_page(session, scope, of_image, after_rank=0, limit=_MAX_CAPTIONS)
     return _detail(entry, image, siblings)
+
+
+def _expected(totals: FlagTotals) -> dict[str, float | None]:
+    flagged, n_flagged, total = totals.flagged_mismatch, totals.n_flagged, totals.all_mismatch
+    return {
+        "expected_precision": flagged / n_flagged if n_flagged else None,
+        "expected_recall": flagged / total if total else None,
+    }
 
 
 def _detail(entry: ReportEntry, image: Image, siblings: Sequence[ReportEntry]) -> PairDetail:

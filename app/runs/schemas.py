@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -13,13 +13,26 @@ from app.schemas import ErrorView, WireModel
 
 
 class RunSummary(WireModel):
-    """A published run in numbers. Correspondence is in [0, 1], low = bad; it is not calibrated yet."""
+    """A published run in numbers. Correspondence is in [0, 1], low = bad; a probability where `is_calibrated`.
+
+    What calibration gives is null where there is none, and in summaries that are older than it.
+    """
 
     n_pairs: int
     n_images: int
     n_captions: int
     n_flagged: int = Field(description="pairs whose correspondence lies below `threshold`")
     threshold: float
+    fdr: float | None = Field(
+        default=None,
+        description="the false discovery rate that `threshold` follows from; null where it follows from none",
+    )
+    expected_precision: float | None = Field(
+        default=None, description="expected share of mismatches among the flagged; null where none is flagged"
+    )
+    expected_recall: float | None = Field(
+        default=None, description="expected share of the mismatches that is flagged; null where none is expected"
+    )
     mean_correspondence: float
     correspondence_histogram: list[int] = Field(description="pairs by correspondence, 20 equal bins of [0, 1]")
     encoder: str
@@ -30,7 +43,17 @@ class RunSummary(WireModel):
     n_words: int | None = Field(default=None, description="words that the model knows; null where it reads vectors")
     r_sum: float | None = None
     seconds_by_phase: dict[str, float]
-    is_calibrated: bool = False
+    is_calibrated: bool = Field(default=False, description="whether correspondence is the probability of a match")
+    n_decoys: int = Field(default=0, description="known mismatches planted before training; none is in the report")
+    noise_rate: float | None = Field(default=None, description="estimated share of mismatches in the corpus")
+    noise_rate_low: float | None = Field(default=None, description="lower end of its 95 % interval")
+    noise_rate_high: float | None = Field(default=None, description="upper end of its 95 % interval")
+    reliability: Literal["ok", "weak", "insufficient"] | None = Field(
+        default=None, description="how far to trust these numbers; insufficient: the run is not calibrated"
+    )
+    reliability_reason: str | None = Field(
+        default=None, description="why it is not ok, such as too_few_decoys, not_separable or not_planted"
+    )
 
 
 class RunView(WireModel):

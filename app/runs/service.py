@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.core.errors import InvalidPayloadError, NotFoundError, WrongStateError
-from app.core.models import CorpusState, JobKind, JobState, Run, new_id
+from app.core.models import CorpusState, JobKind, JobState, new_id
 from app.core.repositories import corpora, jobs, runs
 from app.core.repositories.runs import RunWithJob
 from app.core.run_config import RunConfig
 from app.runs.region_limits import check_regions
+from app.runs.schemas import RunSummary
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class RunRules:
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """A run whose report stands, and where its artefacts lie."""
+    """A run whose report stands: what was published of it, and where its artefacts lie."""
 
     id: uuid.UUID
     workspace_id: uuid.UUID
     corpus_version_id: uuid.UUID
     config: RunConfig
     artefact_prefix: str
-    encoder_fingerprint: str
+    summary: RunSummary
 
 
 def create_run(
@@ -146,22 +147,18 @@ def get_published_run(session: Session, workspace_id: uuid.UUID, run_id: uuid.UU
     if run.summary is None or run.artefact_prefix is None:
         outlook = "and never will have one" if JobState(found.job.state).is_terminal else "yet: it appears at the end"
         raise WrongStateError(f"run {run_id} is {found.job.state} and has no report {outlook}", code="report_not_ready")
-    return _published(run, run.artefact_prefix, run.summary["encoder_fingerprint"])
-
-
-def _no_such_run(run_id: uuid.UUID) -> NotFoundError:
-    return NotFoundError(f"run {run_id} does not exist")
-
-
-def _published(run: Run, artefact_prefix: str, encoder_fingerprint: str) -> PublishedRun:
     return PublishedRun(
         id=run.id,
         workspace_id=run.workspace_id,
         corpus_version_id=run.corpus_version_id,
         config=RunConfig.model_validate(run.config),
-        artefact_prefix=artefact_prefix,
-        encoder_fingerprint=encoder_fingerprint,
+        artefact_prefix=run.artefact_prefix,
+        summary=RunSummary.model_validate(run.summary),
     )
+
+
+def _no_such_run(run_id: uuid.UUID) -> NotFoundError:
+    return NotFoundError(f"run {run_id} does not exist")
 
 
 def _registered_encoder(name: str | None, rules: RunRules) -> str:

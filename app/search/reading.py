@@ -30,9 +30,10 @@ def get_plan(
     min_correspondence: Share = None,
     flagged: Annotated[Flagged, Query(description="with an image body only")] = Flagged.ANY,
     threshold: Share = None,
+    fdr: Annotated[float | None, Query(gt=0, lt=1, allow_inf_nan=False, description="with an image body only")] = None,
 ) -> SearchPlan:
     filters = SearchFilters(min_correspondence=min_correspondence, flagged=flagged)
-    return SearchPlan(returns=returns, k=k, filters=filters, threshold=threshold)
+    return SearchPlan(returns=returns, k=k, filters=filters, threshold=threshold, fdr=fdr)
 
 
 async def read_search(

@@ -56,7 +56,8 @@ def search_run(
 ) -> SearchAnswer:
     """Find the images or captions of a corpus nearest to words or to an image, with the model that the run trained.
 
-    409 `report_not_ready` before the run is done, `modality_unsupported` where its encoder cannot embed such a query;
-    422 `no_known_word` where its model reads words and knows none of the query's.
+    409 `report_not_ready` before the run is done, `modality_unsupported` where its encoder cannot embed such a query,
+    `not_calibrated` where an `fdr` is asked of a run that cannot keep one; 422 `no_known_word` where its model reads
+    words and knows none of the query's, `threshold_and_fdr` where both are given.
     """
     return service.search_run(tools, workspace_id, run_id, asked)

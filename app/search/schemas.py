@@ -28,6 +28,10 @@ class SearchPlan(RequestModel):
     k: Annotated[int, Field(ge=1, le=MAX_K)] = DEFAULT_K
     filters: SearchFilters = SearchFilters()
     threshold: Share | None = Field(default=None, description="correspondence below it is flagged; default: the run's")
+    fdr: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="instead of a threshold: flag the most at which this share of the flagged is expected to be wrong",
+    )
 
 
 class SearchRequest(SearchPlan):

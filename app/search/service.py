@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.database import session_scope
 from app.core.repositories import reports
-from app.core.repositories.reports import HitPair, ReportScope
+from app.core.repositories.reports import HitPair
 from app.core.storage import Storage
 from app.images.service import decode_image, get_image, open_image
+from app.reports.service import Cut, scope_of, threshold_of
 from app.runs.service import PublishedRun, get_published_run
 from app.search.engine import EngineHit, SearchableRun, SearchEngine
 from app.search.pair_table import PairCondition, Returns
@@ -44,13 +45,12 @@ def search_run(tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, a
 
     Raises:
         NotFoundError: no such run, or no such image, in this workspace.
-        WrongStateError: `report_not_ready`, or what the engine refuses.
-        InvalidPayloadError: `no_known_word`.
+        WrongStateError: `report_not_ready`, `not_calibrated`, or what the engine refuses.
+        InvalidPayloadError: `no_known_word`, or `threshold_and_fdr`.
         TooLargeError, UnsupportedTypeError, InvalidPayloadError: the image cannot be used.
     """
-    query, run = _resolve(tools, workspace_id, run_id, asked)
+    query, run, threshold = _resolve(tools, workspace_id, run_id, asked)
     plan = asked.plan
-    threshold = run.config.threshold if plan.threshold is None else plan.threshold
     found = tools.engine.search(
         _searchable(run),
         query,
@@ -61,7 +61,7 @@ def search_run(tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, a
     with session_scope(tools.session_factory) as session:
         pairs = reports.hit_pairs(
             session,
-            ReportScope(run.workspace_id, run.id),
+            scope_of(run),
             corpus_version_id=run.corpus_version_id,
             ordinals=[ordinal for hit in found.hits for ordinal in hit.pairs],
             threshold=threshold,
@@ -72,18 +72,22 @@ def search_run(tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, a
 
 def _resolve(
     tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, asked: ReadSearch
-) -> tuple[Query, PublishedRun]:
-    """The query as the engine takes it. The run is looked up first: a wrong one is told before a wrong image is."""
+) -> tuple[Query, PublishedRun, float]:
+    """The query as the engine takes it, and the threshold.
+
+    The run is looked up first: a wrong one is told before a wrong image is.
+    """
     stored = None
     with session_scope(tools.session_factory) as session:
         run = get_published_run(session, workspace_id, run_id)
+        threshold = threshold_of(session, run, Cut(asked.plan.threshold, asked.plan.fdr))
         if isinstance(asked.query, uuid.UUID):
             stored = get_image(session, workspace_id, asked.query)
     if stored is not None:
-        return open_image(tools.storage, stored, max_pixels=tools.max_image_pixels), run
+        return open_image(tools.storage, stored, max_pixels=tools.max_image_pixels), run, threshold
     if isinstance(asked.query, bytes):
-        return decode_image(asked.query, max_pixels=tools.max_image_pixels), run
-    return str(asked.query), run
+        return decode_image(asked.query, max_pixels=tools.max_image_pixels), run, threshold
+    return str(asked.query), run, threshold
 
 
 def _searchable(run: PublishedRun) -> SearchableRun:
@@ -92,7 +96,7 @@ def _searchable(run: PublishedRun) -> SearchableRun:
         id=run.id,
         artefact_prefix=run.artefact_prefix,
         encoder=run.config.encoder or "",
-        encoder_fingerprint=run.encoder_fingerprint,
+        encoder_fingerprint=run.summary.encoder_fingerprint,
         n_grid_regions=run.config.n_grid_regions if run.config.reads_regions else None,
     )
 

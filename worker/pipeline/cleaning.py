@@ -34,12 +34,12 @@ def clean_corpus(handle: JobHandle) -> None:
         features = ensure_features(work)
         pairs = handle.transaction(lambda session: PairList.read(session, version.id))
         trained = train_run(work, features, pairs)
-        report = write_report(work, pairs, trained.folder)
+        report = write_report(work, pairs, trained)
         work.begin(RunPhase.INDEX)
         work.run("index", {"out": str(folder)}, lambda _message: None)
         work.clock.end()
         summary = {
-            **summarise(report, config.threshold),
+            **summarise(report, trained.calibration, config),
             "n_images": version.n_images,
             "n_captions": version.n_captions,
             "encoder": config.encoder or handle.context.settings.default_encoder,

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 
 from app.core.models import RunPhase
 from app.core.repositories.publishing import ReportValues, publish_report
+from app.core.run_config import RunConfig
+from worker.pipeline.calibration import Calibration
 from worker.pipeline.pair_list import PairList
+from worker.pipeline.training import Trained
 from worker.pipeline.workspace import RunWork
 
 _HISTOGRAM_BINS = 20
@@ -26,7 +29,7 @@ class Report:
 
     Attributes:
         pair_ids: (N,) ids.
-        rank: (N,) 1 = the lowest correspondence; ties by ordinal.
+        rank: (N,) 1 = the lowest correspondence; ties by the training's rank score, then by ordinal.
         correspondence: (N,) float32 in [0, 1], low = bad.
         correspondence_label: (N,) float32 in [0, 1], SCC's floored label.
     """
@@ -47,23 +50,30 @@ class Report:
             )
 
 
-def write_report(work: RunWork, pairs: PairList, trained_folder: Path) -> Report:
+def write_report(work: RunWork, pairs: PairList, trained: Trained) -> Report:
     """Rank the pairs and write `report.parquet` and `pairs.npz` into the working folder."""
     work.begin(RunPhase.REPORT)
-    labels = np.load(trained_folder / "labels.npz", allow_pickle=False)
-    correspondence = np.clip(labels["shadow_labels"], 0.0, 1.0).astype(np.float32)
-    label = np.clip(labels["labels"], 0.0, 1.0).astype(np.float32)
-    rank = np.empty(len(pairs), dtype=np.int64)
-    rank[np.argsort(correspondence, kind="stable")] = np.arange(1, len(pairs) + 1)
-    report = Report(pairs.ids, rank, correspondence, label)
-    _write_parquet(report, work.config.threshold, work.folder / "report.parquet")
+    report = read_findings(trained.folder / "labels.npz", pairs.ids)
+    threshold = trained.calibration.threshold_of(work.config)
+    _write_parquet(report, threshold, work.folder / "report.parquet")
     np.savez(
         work.folder / "pairs.npz",
         image_index=pairs.image_index,
         caption_index=pairs.caption_index,
-        correspondence=correspondence,
+        correspondence=report.correspondence,
     )
     return report
+
+
+def read_findings(labels_file: Path, pair_ids: list[uuid.UUID]) -> Report:
+    """Rank what a training left on the pairs."""
+    with np.load(labels_file, allow_pickle=False) as labels:
+        correspondence = np.clip(labels["correspondence"], 0.0, 1.0).astype(np.float32)
+        label = np.clip(labels["labels"], 0.0, 1.0).astype(np.float32)
+        worst_first = np.lexsort((labels["rank_score"], correspondence))  # stable: what ties here keeps its order
+    rank = np.empty(len(pair_ids), dtype=np.int64)
+    rank[worst_first] = np.arange(1, len(pair_ids) + 1)
+    return Report(pair_ids, rank, correspondence, label)
 
 
 def publish(work: RunWork, report: Report, summary: dict[str, Any]) -> None:  # Any: JSON
@@ -88,16 +98,31 @@ def publish(work: RunWork, report: Report, summary: dict[str, Any]) -> None:  # 
     )
 
 
-def summarise(report: Report, threshold: float) -> dict[str, Any]:  # Any: JSON
+def summarise(report: Report, calibration: Calibration, config: RunConfig) -> dict[str, Any]:  # Any: JSON
     """What the report says of the corpus as a whole."""
     histogram, _ = np.histogram(report.correspondence, bins=_HISTOGRAM_BINS, range=(0.0, 1.0))
+    threshold = calibration.threshold_of(config)
+    is_flagged = report.correspondence < np.float32(threshold)
     return {
         "n_pairs": len(report.pair_ids),
-        "n_flagged": int((report.correspondence < np.float32(threshold)).sum()),
-        "threshold": threshold,
+        "n_flagged": int(is_flagged.sum()),
         "mean_correspondence": float(report.correspondence.mean()),
         "correspondence_histogram": [int(count) for count in histogram],
-        "is_calibrated": False,
+        **asdict(calibration),
+        "threshold": threshold,
+        "fdr": calibration.fdr_of(config),
+        **(_expected(report.correspondence, is_flagged) if calibration.is_calibrated else {}),
+    }
+
+
+def _expected(correspondence: npt.NDArray[np.float32], is_flagged: npt.NDArray[np.bool_]) -> dict[str, float | None]:
+    """Precision and recall that a probability of a match lets expect; None where there is nothing to divide by."""
+    mismatch = 1.0 - correspondence.astype(np.float64)
+    flagged, total = float(mismatch[is_flagged].sum()), float(mismatch.sum())
+    n_flagged = int(is_flagged.sum())
+    return {
+        "expected_precision": flagged / n_flagged if n_flagged else None,
+        "expected_recall": flagged / total if total else None,
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from app.core.models import RunPhase
 from app.core.repositories.features import StoredFeatures
+from worker.pipeline.calibration import Calibration
 from worker.pipeline.checkpoints import CheckpointKeeper
 from worker.pipeline.features import caption_texts, fetch_features
 from worker.pipeline.pair_list import PairList
@@ -38,11 +39,13 @@ class Trained:
     """What a training left in the working folder: `labels.npz`, `model.safetensors`, embeddings.
 
     Attributes:
+        calibration: what correspondence means in it.
         n_words: how many words of the captions the model knows; None where it reads caption vectors.
         n_threads: with how many threads it computed, in the attempt that began it as in those that went on with it.
     """
 
     folder: Path
+    calibration: Calibration
     r_sum: float | None
     round_epochs: tuple[int, ...]
     n_words: int | None
@@ -70,6 +73,9 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
             "texts": str(caption_texts(work)),
             "min_word_count": work.config.min_word_count,
             "pairs": str(work.folder / "pairs.npz"),
+            "method": work.config.method,
+            "fdr": work.config.fdr,
+            "threshold": work.config.threshold,
             "config": {name: value for name, value in values.items() if value is not None},
             "has_joint_space": features.joint_dim is not None,
             "checkpoints": str(keeper.folder),
@@ -80,6 +86,7 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
     )
     return Trained(
         folder=work.folder,
+        calibration=Calibration(**result["calibration"]),
         r_sum=result["r_sum"],
         round_epochs=tuple(result["round_epochs"]),
         n_words=result["n_words"],

@@ -1,4 +1,4 @@
-"""SQL of report rows: pages, streams, counts, and the pairs behind search hits.
+"""SQL of report rows: pages, streams, what a threshold flags, and the pairs behind search hits.
 
 Every comparison casts its bound to REAL, the column's type: compared as doubles, the stored 0.7 would lie below a
 threshold of 0.7, and the same pair would be flagged or not depending on who compares.
@@ -9,12 +9,13 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, REAL, ColumnElement, Integer, Select, any_, cast, func, literal, select
+from sqlalchemy import ARRAY, REAL, ColumnElement, Double, Integer, Select, any_, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.core.models import Image, Pair, ReportRow
 
 _LIKE_ESCAPE = "\\"
+_HIGHEST_THRESHOLD = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,16 @@ class HitPair(NamedTuple):
     image_source_path: str
 
 
+class FlagTotals(NamedTuple):
+    """What a threshold flags of a run. The sums are of 1 - correspondence: of mismatches to expect, where the run is
+    calibrated.
+    """
+
+    n_flagged: int
+    flagged_mismatch: float
+    all_mismatch: float
+
+
 def report_page(
     session: Session, scope: ReportScope, wanted: ReportFilter, *, after_rank: int, limit: int
 ) -> list[ReportEntry]:
@@ -100,10 +111,38 @@ def find_report_entry(
     return None if row is None else ReportEntry._make(row)
 
 
-def count_flagged(session: Session, scope: ReportScope, *, threshold: float) -> int:
-    """How many rows of the run lie below the threshold."""
-    statement = select(func.count()).where(*_of(scope), _is_below(threshold))
-    return session.execute(statement).scalar_one()
+def flag_totals(session: Session, scope: ReportScope, *, threshold: float) -> FlagTotals:
+    """What a threshold flags of a run."""
+    mismatch = 1.0 - cast(ReportRow.correspondence, Double)
+    is_below = _is_below(threshold)
+    statement = select(
+        func.count().filter(is_below),
+        func.coalesce(func.sum(mismatch).filter(is_below), 0.0),
+        func.coalesce(func.sum(mismatch), 0.0),
+    ).where(*_of(scope))
+    return FlagTotals._make(session.execute(statement).one())
+
+
+def threshold_at_fdr(session: Session, scope: ReportScope, *, fdr: float) -> float:
+    """The largest threshold at which the mean correspondence of the flagged, their expected share of matches, is at
+    most `fdr`; at most 1.
+
+    It is the correspondence of the first row, worst first, that pushes the mean of the rows so far above `fdr`. Rows
+    that equal it, before it or behind, do not lie below it, so that a tie at the cut stays out as a whole.
+    """
+    # As doubles, and against the rate times the number of rows, which the rank is: the sums and products by which a
+    # run's own threshold is found, so that its own rate leads to its own flags.
+    matches = func.sum(cast(ReportRow.correspondence, Double)).over(order_by=ReportRow.rank, rows=(None, 0))
+    so_far = select(ReportRow.rank, ReportRow.correspondence, matches.label("matches")).where(*_of(scope)).subquery()
+    # In the order of the index on (run_id, rank), so that no more is read than is flagged.
+    statement = (
+        select(so_far.c.correspondence)
+        .where(so_far.c.matches > cast(fdr, Double) * so_far.c.rank)
+        .order_by(so_far.c.rank)
+        .limit(1)
+    )
+    found = session.execute(statement).scalar_one_or_none()
+    return _HIGHEST_THRESHOLD if found is None else found
 
 
 def hit_pairs(

@@ -47,6 +47,27 @@ class TestRunConfig:
         assert RunConfig.model_validate_json(config.model_dump_json()) == config
 
 
+class TestMethod:
+    def test_decoys_are_planted_by_default_and_the_threshold_follows_from_the_rate(self) -> None:
+        config = RunConfig()
+        assert (config.method, config.fdr, config.threshold) == ("default", 0.1, None)
+
+    def test_another_method_is_refused(self) -> None:
+        assert refusals(method="lemon") == [("method", "literal_error")]
+
+    @pytest.mark.parametrize("fdr", [0, 1, -0.1, 1.5, float("nan"), None])
+    def test_a_rate_lies_between_0_and_1(self, fdr: float | None) -> None:
+        assert [loc for loc, _ in refusals(fdr=fdr)] == ["fdr"]
+
+    @pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan")])
+    def test_a_threshold_lies_within_0_and_1(self, threshold: float) -> None:
+        assert [loc for loc, _ in refusals(threshold=threshold)] == ["threshold"]
+
+    def test_a_configuration_that_is_older_than_methods_still_reads(self) -> None:
+        stored = RunConfig(threshold=0.1).model_dump(mode="json", exclude={"method", "fdr"})
+        assert RunConfig.model_validate(stored).threshold == 0.1
+
+
 class TestModel:
     def test_heads_read_one_vector_and_vse_infty_regions(self) -> None:
         assert (RunConfig().model, RunConfig().reads_regions) == ("heads", False)

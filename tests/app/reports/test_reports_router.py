@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.auth.service import KeyContext
 from app.core.models import JobState, Run
+from app.core.run_config import RunConfig
 from app.core.storage import Storage
 from app.pagination import encode_cursor
-from tests.app.runs.rows import StoredCorpus, add_published_run, add_run, end_job, store_corpus
+from tests.app.runs.rows import CALIBRATED, StoredCorpus, add_published_run, add_run, end_job, store_corpus
 
 Committed = Callable[[], AbstractContextManager[Session]]
 
@@ -23,6 +24,7 @@ CAPTIONS = [["A Red circle", "50% off_now"], ["a red square", "=1+1"], ["blue", 
 CORRESPONDENCE = [0.1, 0.9, 0.7, 0.2, 0.5, 0.3]  # by pair
 WORST_FIRST = ["key-0", "key-3", "key-5", "key-4", "key-2", "key-1"]
 READS = ("report", "report.csv", "report.jsonl", "report.parquet", "summary")
+SURE = [0.0, 1.0, 0.875, 0.0625, 0.25, 0.125]  # by pair; the means of the worst: 0, 0.03125, 0.0625, 0.109375, 0.2625
 
 
 @pytest.fixture
@@ -35,6 +37,12 @@ def stored(committed: Committed, context: KeyContext, storage: Storage) -> Store
 def run(committed: Committed, stored: StoredCorpus) -> Run:
     with committed() as session:
         return add_published_run(session, stored, CORRESPONDENCE)
+
+
+@pytest.fixture
+def calibrated(committed: Committed, stored: StoredCorpus) -> Run:
+    with committed() as session:
+        return add_published_run(session, stored, SURE, config=RunConfig(encoder="toy"), summary=CALIBRATED)
 
 
 def _rows(client: TestClient, run: Run, **params: Any) -> list[dict[str, Any]]:
@@ -121,6 +129,9 @@ class TestListReport:
         [
             ("threshold", "nan"),
             ("threshold", "1.5"),
+            ("fdr", "nan"),
+            ("fdr", "0"),
+            ("fdr", "1"),
             ("min_correspondence", "inf"),
             ("max_correspondence", "-0.1"),
             ("image_id", "1"),
@@ -144,6 +155,64 @@ class TestListReport:
             other = add_published_run(session, stored, CORRESPONDENCE[::-1])
         assert _keys(client, other)[0] == "key-5"
         assert _keys(client, run) == WORST_FIRST
+
+
+class TestAtARate:
+    @pytest.mark.parametrize(("fdr", "n_flagged"), [(0.01, 1), (0.03125, 2), (0.1, 3), (0.11, 4), (0.3, 5)])
+    def test_as_many_are_flagged_as_keep_the_rate(
+        self, client: TestClient, calibrated: Run, fdr: float, n_flagged: int
+    ) -> None:
+        assert len(_keys(client, calibrated, fdr=fdr, flag="true")) == n_flagged
+
+    @pytest.mark.parametrize("read", ["report.csv", "report.jsonl"])
+    def test_a_download_takes_a_rate(self, client: TestClient, calibrated: Run, read: str) -> None:
+        text = client.get(f"/v1/runs/{calibrated.id}/{read}", params={"flag": "true", "fdr": 0.07}).text
+        assert [number for number in range(6) if f"key-{number}" in text] == [0, 3, 5]
+
+    def test_a_pair_takes_a_rate(self, client: TestClient, calibrated: Run, stored: StoredCorpus) -> None:
+        url = f"/v1/runs/{calibrated.id}/pairs/{stored.pairs[4].id}"
+        flags = [client.get(url, params={"fdr": fdr}).json()["is_mismatch"] for fdr in (0.07, 0.11)]
+        assert flags == [False, True]
+
+    @pytest.mark.parametrize("read", READS)
+    def test_a_rate_and_a_threshold_exclude_each_other(self, client: TestClient, calibrated: Run, read: str) -> None:
+        problem = client.get(f"/v1/runs/{calibrated.id}/{read}", params={"fdr": 0.1, "threshold": 0.5})
+        assert (problem.status_code, problem.json()["code"]) == (422, "threshold_and_fdr")
+
+    @pytest.mark.parametrize("read", READS)
+    def test_a_run_that_is_not_calibrated_knows_no_rate(self, client: TestClient, run: Run, read: str) -> None:
+        problem = client.get(f"/v1/runs/{run.id}/{read}", params={"fdr": 0.1})
+        assert (problem.status_code, problem.json()["code"]) == (409, "not_calibrated")
+
+    def test_why_it_is_not_calibrated_is_told(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus
+    ) -> None:
+        with committed() as session:
+            summary = {"reliability": "insufficient", "reliability_reason": "too_few_decoys"}
+            run = add_published_run(session, stored, SURE, summary=summary)
+        problem = client.get(f"/v1/runs/{run.id}/report", params={"fdr": 0.1}).json()
+        assert "is not calibrated (too_few_decoys)" in problem["detail"]
+
+    def test_a_pair_of_an_uncalibrated_run_knows_no_rate(
+        self, client: TestClient, run: Run, stored: StoredCorpus
+    ) -> None:
+        problem = client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[0].id}", params={"fdr": 0.1})
+        assert (problem.status_code, problem.json()["code"]) == (409, "not_calibrated")
+
+
+class TestPublishedThreshold:
+    def test_the_published_threshold_is_the_default_where_the_configuration_has_none(
+        self, client: TestClient, calibrated: Run
+    ) -> None:
+        assert _keys(client, calibrated, flag="true") == ["key-0", "key-3", "key-5", "key-4"]
+
+    def test_it_is_the_default_whatever_the_configuration_says(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus
+    ) -> None:
+        with committed() as session:
+            config = RunConfig(encoder="toy", threshold=0.9)
+            run = add_published_run(session, stored, SURE, config=config, summary={"threshold": 0.1})
+        assert _keys(client, run, flag="true") == ["key-0", "key-3"]
 
 
 class TestBeforePublication:
@@ -211,6 +280,43 @@ class TestSummary:
         assert (own["threshold"], own["n_flagged"]) == (0.5, 3)
         assert (other["threshold"], other["n_flagged"]) == (0.7, 4)
         assert {**other, "threshold": 0.5, "n_flagged": 3} == own
+
+    def test_a_run_that_is_not_calibrated_expects_nothing(self, client: TestClient, run: Run) -> None:
+        summary = client.get(f"/v1/runs/{run.id}/summary").json()
+        names = ("is_calibrated", "n_decoys", "noise_rate", "fdr", "expected_precision", "expected_recall")
+        assert [summary[name] for name in names] == [False, 0, None, None, None, None]
+
+    def test_what_to_expect_is_counted_at_the_runs_own_threshold(self, client: TestClient, calibrated: Run) -> None:
+        summary = client.get(f"/v1/runs/{calibrated.id}/summary").json()
+        assert (summary["threshold"], summary["fdr"], summary["n_flagged"]) == (0.3, 0.1, 4)
+        assert summary["expected_precision"] == pytest.approx(3.5625 / 4)
+        assert summary["expected_recall"] == pytest.approx(3.5625 / 3.6875)
+
+    def test_calibration_is_told(self, client: TestClient, calibrated: Run) -> None:
+        summary = client.get(f"/v1/runs/{calibrated.id}/summary").json()
+        assert {name: summary[name] for name in CALIBRATED} == CALIBRATED
+
+    def test_a_threshold_asked_for_recounts_all_and_has_no_rate(self, client: TestClient, calibrated: Run) -> None:
+        summary = client.get(f"/v1/runs/{calibrated.id}/summary", params={"threshold": 0.1}).json()
+        assert (summary["threshold"], summary["fdr"], summary["n_flagged"]) == (0.1, None, 2)
+        assert summary["expected_precision"] == pytest.approx(1.9375 / 2)
+        assert summary["expected_recall"] == pytest.approx(1.9375 / 3.6875)
+
+    def test_a_rate_asked_for_recounts_all(self, client: TestClient, calibrated: Run) -> None:
+        summary = client.get(f"/v1/runs/{calibrated.id}/summary", params={"fdr": 0.0625}).json()
+        assert (summary["threshold"], summary["fdr"], summary["n_flagged"]) == (0.25, 0.0625, 3)
+        assert summary["expected_precision"] == pytest.approx(0.9375)
+
+    def test_where_nothing_is_flagged_there_is_no_precision(self, client: TestClient, calibrated: Run) -> None:
+        summary = client.get(f"/v1/runs/{calibrated.id}/summary", params={"threshold": 0}).json()
+        assert (summary["expected_precision"], summary["expected_recall"]) == (None, 0.0)
+
+    def test_where_no_mismatch_is_expected_there_is_no_recall(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus
+    ) -> None:
+        with committed() as session:
+            run = add_published_run(session, stored, [1.0] * 6, summary=CALIBRATED)
+        assert client.get(f"/v1/runs/{run.id}/summary").json()["expected_recall"] is None
 
 
 class TestGetPair:

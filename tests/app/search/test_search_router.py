@@ -17,7 +17,7 @@ from app.core.models import Run
 from app.core.settings import Settings
 from app.core.storage import Storage
 from tests.app.images.pictures import encoded, plain_png
-from tests.app.runs.rows import StoredCorpus, add_published_run, add_run, store_corpus
+from tests.app.runs.rows import CALIBRATED, StoredCorpus, add_published_run, add_run, store_corpus
 from tests.app.search.artefacts import store_artefacts, toy_fingerprint
 
 Committed = Callable[[], AbstractContextManager[Session]]
@@ -166,6 +166,38 @@ class TestFilters:
         assert hits[0]["captions"][0]["is_mismatch"] is True
 
 
+class TestAtARate:
+    @pytest.fixture
+    def calibrated(self, committed: Committed, storage: Storage, stored: StoredCorpus, tmp_path: Path) -> Run:
+        fingerprint = toy_fingerprint(tmp_path)
+        with committed() as session:
+            run = add_published_run(session, stored, CORRESPONDENCE, fingerprint=fingerprint, summary=CALIBRATED)
+        store_artefacts(storage, run, stored, CORRESPONDENCE, tmp_path / "artefacts")
+        return run
+
+    def test_the_published_threshold_is_the_default(self, client: TestClient, calibrated: Run) -> None:
+        hits = _search(client, calibrated, text="a thing", k=10, filters={"flagged": "only"})
+        assert _keys(hits) == {"key-1", "key-3"}
+
+    @pytest.mark.parametrize(("fdr", "keys"), [(0.11, {3}), (0.16, {1, 3}), (0.24, {1, 3, 6})])
+    def test_the_rate_moves_the_flag(self, client: TestClient, calibrated: Run, fdr: float, keys: set[int]) -> None:
+        hits = _search(client, calibrated, text="a thing", k=10, fdr=fdr, filters={"flagged": "only"})
+        assert _keys(hits) == {f"key-{number}" for number in keys}
+
+    def test_an_images_search_takes_the_rate_from_the_query_string(self, client: TestClient, calibrated: Run) -> None:
+        answer = _send(client, calibrated, plain_png(), k=10, flagged="only", fdr=0.16).json()
+        assert (_keys(answer["items"]), answer["query"]["threshold"]) == ({"key-1", "key-3"}, pytest.approx(0.4))
+
+    def test_a_rate_and_a_threshold_exclude_each_other(self, client: TestClient, calibrated: Run) -> None:
+        body = {"text": "a thing", "fdr": 0.1, "threshold": 0.5}
+        problem = client.post(f"/v1/runs/{calibrated.id}/search", json=body)
+        assert (problem.status_code, problem.json()["code"]) == (422, "threshold_and_fdr")
+
+    def test_a_run_that_is_not_calibrated_knows_no_rate(self, client: TestClient, run: Run) -> None:
+        problem = client.post(f"/v1/runs/{run.id}/search", json={"text": "a thing", "fdr": 0.1})
+        assert (problem.status_code, problem.json()["code"]) == (409, "not_calibrated")
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         "body",
@@ -182,6 +214,8 @@ class TestRefusals:
             {"text": "a", "filters": {"flag": "only"}},
             {"text": "a", "filters": {"min_correspondence": 1.1}},
             {"text": "a", "threshold": -1},
+            {"text": "a", "fdr": 0},
+            {"text": "a", "fdr": 1},
             {"image_id": "1"},
             [],
         ],

@@ -87,7 +87,16 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A finished run in numbers. `correspondence_histogram` counts correspondence in 20 equal bins of [0, 1]."""
+    """A finished run in numbers. `correspondence_histogram` counts correspondence in 20 equal bins of [0, 1].
+
+    Attributes:
+        fdr: the false discovery rate that `threshold` follows from, or None.
+        expected_precision, expected_recall: of the flags, where correspondence is a probability (`is_calibrated`).
+        n_decoys: known mismatches that the run planted; none is in the report.
+        noise_rate: the estimated share of mismatches, between `noise_rate_low` and `noise_rate_high` with 95 %.
+        reliability: ok, weak or insufficient; None of a run that is older than it.
+        reliability_reason: a code that says why it is not ok.
+    """
 
     n_pairs: int
     n_images: int
@@ -103,6 +112,15 @@ class RunSummary:
     n_words: int | None = None
     r_sum: float | None = None
     is_calibrated: bool = False
+    fdr: float | None = None
+    expected_precision: float | None = None
+    expected_recall: float | None = None
+    n_decoys: int = 0
+    noise_rate: float | None = None
+    noise_rate_low: float | None = None
+    noise_rate_high: float | None = None
+    reliability: str | None = None
+    reliability_reason: str | None = None
 
 
 @dataclass(frozen=True)

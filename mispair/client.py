@@ -174,9 +174,9 @@ class Client:
         kind = "corpora" if isinstance(subject, Corpus) else "runs"
         return follow_events(self._connection, _path(kind, subject.id, "events"), after=after)
 
-    def summary(self, run_id: str, *, threshold: float | None = None) -> RunSummary:
-        """Fetch a finished run's numbers, with the flags counted at `threshold`."""
-        return self._get(RunSummary, _path("runs", run_id, "summary"), {"threshold": threshold})
+    def summary(self, run_id: str, *, threshold: float | None = None, fdr: float | None = None) -> RunSummary:
+        """Fetch a finished run's numbers, with the flags and what to expect of them at `threshold` or at `fdr`."""
+        return self._get(RunSummary, _path("runs", run_id, "summary"), {"threshold": threshold, "fdr": fdr})
 
     def report(self, run_id: str, rows: ReportFilter = _EVERYTHING, *, page_size: int = 100) -> Iterator[ReportRow]:
         """Yield report rows, worst first; pages are fetched as they are needed."""
@@ -219,6 +219,7 @@ class Client:
         min_correspondence: float | None = None,
         flagged: Flagged = "any",
         threshold: float | None = None,
+        fdr: float | None = None,
     ) -> SearchAnswer:
         """Search the corpus of a finished run with its trained model.
 
@@ -229,11 +230,12 @@ class Client:
             min_correspondence: only pairs at least as sure as this.
             flagged: whether flagged pairs take part.
             threshold: the flag's cut; default the run's.
+            fdr: instead of it, the share of the flagged that may be wrong; of a calibrated run.
         """
         if sum(query is not None for query in (text, image, image_id)) != 1:
             raise ValueError("give exactly one of text, image and image_id")
         path = _path("runs", run_id, "search")
-        plain = {"returns": returns, "k": k, "threshold": threshold}
+        plain = {"returns": returns, "k": k, "threshold": threshold, "fdr": fdr}
         filters = {"min_correspondence": min_correspondence, "flagged": flagged}
         if image is not None:
             content = image.read_bytes()

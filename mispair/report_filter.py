@@ -9,6 +9,8 @@ class ReportFilter:
 
     Attributes:
         threshold: correspondence below it counts as a mismatch; default the run's.
+        fdr: instead of a threshold, of a calibrated run: the most are flagged at which this share of the flagged is
+            expected to be wrong; above 0 and below 1.
         is_flagged: only flagged rows, or only the others.
         min_correspondence, max_correspondence: a range within [0, 1].
         image_id: only this image's pairs.
@@ -16,6 +18,7 @@ class ReportFilter:
     """
 
     threshold: float | None = None
+    fdr: float | None = None
     is_flagged: bool | None = None
     min_correspondence: float | None = None
     max_correspondence: float | None = None

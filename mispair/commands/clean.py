@@ -10,10 +10,12 @@ from mispair.commands.options import (
     ArchiveArgument,
     ConfigOption,
     DataOption,
+    FdrOption,
     NoTtyOption,
     SetOption,
     ThresholdOption,
     UrlOption,
+    check_cut,
     open_client,
 )
 from mispair.commands.report import FormatOption, RawOption, save_report
@@ -33,6 +35,7 @@ def clean(
     file_format: FormatOption = None,
     raw: RawOption = False,
     threshold: ThresholdOption = None,
+    fdr: FdrOption = None,
     name: Annotated[str | None, typer.Option(help="Name of the corpus. Default: the file's.")] = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -44,6 +47,10 @@ def clean(
     if not output.absolute().parent.is_dir():
         raise typer.BadParameter(f"the folder {output.absolute().parent} does not exist", param_hint="-o")
     wanted = read_settings(config, settings)
+    check_cut(threshold if threshold is not None else wanted.get("threshold"), fdr)
+    if fdr is not None:
+        # The run's own rate rather than the report's: a run that cannot be calibrated still ends in a report.
+        wanted["fdr"] = fdr
     progress = open_progress(no_tty=no_tty)
     with open_client(data, url) as client:
         corpus = upload_archive(client, progress, archive, name or corpus_name(archive))
@@ -53,5 +60,6 @@ def clean(
         progress.say(f"run {run.id}")
         finished = follow_run(client, progress, run)
         n_bytes = save_report(client, run.id, output, file_format, ReportFilter(threshold=threshold), raw=raw)
-    typer.echo(describe_run(finished))
+    for line in describe_run(finished):
+        typer.echo(line)
     typer.echo(f"{output}: {n_bytes} bytes, run {run.id}")

@@ -120,7 +120,7 @@ class FirstReport:
             client.download_report(run.id, target)
         if not cleaning.is_new:
             self._progress.say(f"corpus {cleaning.corpus.name} has been cleaned before")
-        for line in (describe_run(run), *findings):
+        for line in (*describe_run(run), *findings):
             typer.echo(line)
         if cleaning.is_new:
             typer.echo("the worst pairs:")

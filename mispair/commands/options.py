@@ -20,6 +20,15 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Correspondence below it counts as a mismatch. Default: the run's."),
 ]
+FdrOption = Annotated[
+    float | None,
+    typer.Option(
+        "--fdr",
+        min=0,
+        max=1,
+        help="Instead of --threshold: flag the most at which this share of the flagged is expected to be wrong.",
+    ),
+]
 ArchiveArgument = Annotated[
     Path,
     typer.Argument(
@@ -36,6 +45,16 @@ SetOption = Annotated[
         "--set", metavar="KEY=VALUE", help="One run setting, such as seed=7 or model=vse_infty; may be repeated."
     ),
 ]
+
+
+def check_cut(threshold: object, fdr: float | None) -> None:
+    """Refuse a threshold beside a false discovery rate.
+
+    Raises:
+        typer.BadParameter: both are given.
+    """
+    if threshold is not None and fdr is not None:
+        raise typer.BadParameter("a false discovery rate sets the threshold: give one of them", param_hint="--fdr")
 
 
 def open_client(data: Path | None, url: str | None) -> Client:

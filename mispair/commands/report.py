@@ -13,7 +13,15 @@ import typer
 
 from mispair.answers import ReportRow
 from mispair.client import Client, ReportFormat
-from mispair.commands.options import DataOption, NoTtyOption, ThresholdOption, UrlOption, open_client
+from mispair.commands.options import (
+    DataOption,
+    FdrOption,
+    NoTtyOption,
+    ThresholdOption,
+    UrlOption,
+    check_cut,
+    open_client,
+)
 from mispair.report_filter import ReportFilter
 from mispair.tables import print_table
 
@@ -46,6 +54,7 @@ def report(
     file_format: FormatOption = None,
     raw: RawOption = False,
     threshold: ThresholdOption = None,
+    fdr: FdrOption = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only pairs flagged as mismatches.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Rows of the table; a file always holds all.")] = 20,
     data: DataOption = None,
@@ -56,7 +65,8 @@ def report(
 
     With --format and without -o the report goes to stdout.
     """
-    rows = ReportFilter(threshold=threshold, is_flagged=True if flagged else None)
+    check_cut(threshold, fdr)
+    rows = ReportFilter(threshold=threshold, fdr=fdr, is_flagged=True if flagged else None)
     with open_client(data, url) as client:
         if output is not None:
             n_bytes = save_report(client, run_id, output, file_format, rows, raw=raw)

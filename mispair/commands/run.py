@@ -4,11 +4,19 @@ from typing import Annotated
 
 import typer
 
-from mispair.answers import Run
+from mispair.answers import Run, RunSummary
 from mispair.commands.jobs import follow_run
 from mispair.commands.options import ConfigOption, DataOption, NoTtyOption, SetOption, UrlOption, open_client
 from mispair.commands.run_settings import read_settings
 from mispair.progress import open_progress
+
+_REASONS = {
+    "not_planted": "the run planted no decoys",
+    "too_few_decoys": "the corpus gives too few decoys",
+    "not_separable": "the corpus's pairs score like decoys",
+    "wide_interval": "the noise rate is known poorly",
+    "mostly_mismatched": "few clean pairs are left to learn from",
+}
 
 
 def run(
@@ -31,16 +39,35 @@ def run(
         started = client.start_run(corpus_id, wanted)
         progress.say(f"run {started.id}")
         if not detach:
-            progress.say(describe_run(follow_run(client, progress, started)))
+            for line in describe_run(follow_run(client, progress, started)):
+                progress.say(line)
     typer.echo(started.id)
 
 
-def describe_run(run: Run) -> str:
-    """What a finished run found, in one line."""
+def describe_run(run: Run) -> list[str]:
+    """What a finished run found, in a line, and how sure it is of that, in another."""
     summary = run.summary
     if summary is None:
-        return f"run {run.id} is {run.state}"
+        return [f"run {run.id} is {run.state}"]
     share = summary.n_flagged / summary.n_pairs if summary.n_pairs else 0.0
-    return (
-        f"{summary.n_flagged} of {summary.n_pairs} pairs ({share:.1%}) flagged: correspondence < {summary.threshold:g}"
-    )
+    flagged = f"{summary.n_flagged} of {summary.n_pairs} pairs ({share:.1%}) flagged"
+    return [f"{flagged}: correspondence < {summary.threshold:g}", _describe_calibration(summary)]
+
+
+def _describe_calibration(summary: RunSummary) -> str:
+    code = summary.reliability_reason
+    reason = "" if code is None else _REASONS.get(code, code.replace("_", " "))
+    if not summary.is_calibrated:
+        return f"not calibrated: {reason or 'no decoys were planted'}"
+    told = [f"noise rate about {_percent(summary.noise_rate)}"]
+    if summary.noise_rate_low is not None and summary.noise_rate_high is not None:
+        told[0] += f" (95 % interval: {_percent(summary.noise_rate_low)} to {_percent(summary.noise_rate_high)})"
+    if summary.expected_precision is not None:
+        told.append(f"{_percent(summary.expected_precision)} of the flagged expected to be mismatches")
+    if summary.reliability != "ok":
+        told.append(f"reliability {summary.reliability}: {reason}" if reason else f"reliability {summary.reliability}")
+    return "; ".join(told)
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.1%}"

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from mispair.answers import Hit
-from mispair.commands.options import DataOption, NoTtyOption, ThresholdOption, UrlOption, open_client
+from mispair.commands.options import (
+    DataOption,
+    FdrOption,
+    NoTtyOption,
+    ThresholdOption,
+    UrlOption,
+    check_cut,
+    open_client,
+)
 from mispair.commands.report import shorten
 from mispair.tables import print_table
 
@@ -45,6 +53,7 @@ def search(
     ] = None,
     flagged: Annotated[FlaggedPairs, typer.Option(help="Whether flagged pairs take part.")] = FlaggedPairs.ANY,
     threshold: ThresholdOption = None,
+    fdr: FdrOption = None,
     data: DataOption = None,
     url: UrlOption = None,
     no_tty: NoTtyOption = False,
@@ -52,6 +61,7 @@ def search(
     """Search the corpus of a finished run by text or by image."""
     if (text is None) == (image is None):
         raise typer.BadParameter("give either a text or --image FILE")
+    check_cut(threshold, fdr)
     if returns is None:
         returns = Wanted.IMAGES if image is None else Wanted.CAPTIONS
     with open_client(data, url) as client:
@@ -64,6 +74,7 @@ def search(
             min_correspondence=min_correspondence,
             flagged=flagged.value,
             threshold=threshold,
+            fdr=fdr,
         )
     rows = (cells for number, hit in enumerate(answer.items, start=1) for cells in _rows(number, hit))
     print_table(("hit", "score", "correspondence", "flag", "image", "caption"), rows, no_tty=no_tty)

@@ -31,6 +31,20 @@ SUMMARY: Json = {
 }
 
 
+CALIBRATED: Json = {
+    "is_calibrated": True,
+    "fdr": 0.1,
+    "expected_precision": 0.934,
+    "expected_recall": 0.871,
+    "n_decoys": 50,
+    "noise_rate": 0.2134,
+    "noise_rate_low": 0.1981,
+    "noise_rate_high": 0.2288,
+    "reliability": "ok",
+    "reliability_reason": None,
+}
+
+
 class FakeServer:
     """Answers as the service would. An import ends at the second look, a run at the third.
 
@@ -40,6 +54,7 @@ class FakeServer:
         import_error: how imports end, when set.
         n_rejected: how many rows every import rejects.
         rows: what every report holds.
+        summary: what every run came to.
     """
 
     def __init__(self) -> None:
@@ -55,6 +70,7 @@ class FakeServer:
         self.n_rejected = 0
         self.rows = [report_row(rank) for rank in range(1, 5)]
         self.events: list[Json] = []
+        self.summary = SUMMARY
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request."""
@@ -133,7 +149,7 @@ class FakeServer:
         if run["state"] != "done":
             return problem(409, "report_not_ready", f"run {run['id']} has no report yet")
         if parts[1] == "summary":
-            return httpx2.Response(200, json=SUMMARY)
+            return httpx2.Response(200, json=self.summary)
         if parts[1] == "pairs":
             return httpx2.Response(200, json=next(row for row in self.rows if row["pair_id"] == parts[2]))
         rows = [row for row in self.rows if request.url.params.get("flag") != "true" or row["is_mismatch"]]
@@ -197,7 +213,7 @@ class FakeServer:
         elif self.run_error is not None:
             run |= {"state": "failed", "error": self.run_error}
         else:
-            run |= {"state": "done", "progress": 1.0, "summary": SUMMARY}
+            run |= {"state": "done", "progress": 1.0, "summary": self.summary}
 
 
 def report_row(rank: int) -> Json:

@@ -10,7 +10,7 @@ import pytest
 
 from mispair import Client, RefusedError, ReportFilter, UnexpectedAnswerError, UnreachableError
 from mispair.answers import Run
-from tests.mispair.fake_server import FakeServer, event, report_row
+from tests.mispair.fake_server import CALIBRATED, FakeServer, event, report_row
 
 
 @pytest.fixture
@@ -147,6 +147,21 @@ class TestReports:
         assert fake.requests[-1].url.params["threshold"] == "0.4"
         assert client.report_row(run.id, "pair-2").rank == 2
 
+    def test_a_rate_is_sent_in_place_of_a_threshold(self, client: Client, run: Run, fake: FakeServer) -> None:
+        client.summary(run.id, fdr=0.05)
+        assert dict(fake.requests[-1].url.params) == {"fdr": "0.05"}
+        list(client.report(run.id, ReportFilter(fdr=0.05)))
+        assert dict(fake.requests[-1].url.params) == {"fdr": "0.05", "limit": "100"}
+
+    def test_calibration_is_read(self, client: Client, run: Run, fake: FakeServer) -> None:
+        fake.summary = fake.summary | CALIBRATED
+        summary = client.summary(run.id)
+        assert {name: getattr(summary, name) for name in CALIBRATED} == CALIBRATED
+
+    def test_a_summary_that_is_older_than_calibration_reads(self, client: Client, run: Run) -> None:
+        summary = client.summary(run.id)
+        assert (summary.is_calibrated, summary.n_decoys, summary.noise_rate) == (False, 0, None)
+
     def test_download_appears_whole(self, client: Client, run: Run, tmp_path: Path, fake: FakeServer) -> None:
         target = tmp_path / "report.csv"
         n_bytes = client.download_report(run.id, target, raw=True)
@@ -199,6 +214,16 @@ class TestSearch:
             "k": 3,
             "filters": {"min_correspondence": 0.5, "flagged": "exclude"},
         }
+
+    def test_a_rate_is_sent_with_words_and_with_an_image(
+        self, client: Client, run: Run, fake: FakeServer, tmp_path: Path
+    ) -> None:
+        client.search(run.id, text="a red dog", fdr=0.05)
+        assert json.loads(fake.requests[-1].content)["fdr"] == 0.05
+        picture = tmp_path / "picture.png"
+        picture.write_bytes(b"\x89PNG")
+        client.search(run.id, image=picture, fdr=0.05)
+        assert fake.requests[-1].url.params["fdr"] == "0.05"
 
     def test_by_an_image_of_the_corpus(self, client: Client, run: Run, fake: FakeServer) -> None:
         client.search(run.id, image_id="image-1", returns="captions")

@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.mispair.commands.running import CommandLine
-from tests.mispair.fake_server import FakeServer, problem
+from tests.mispair.fake_server import CALIBRATED, FakeServer, problem
 
 pytestmark = pytest.mark.usefixtures("served")
 NO_CAPTIONS = {"code": "no_caption_column", "detail": "captions.csv: columns id, image; expected caption"}
@@ -68,6 +69,40 @@ class TestRun:
         assert "1 of 4 pairs (25.0%) flagged: correspondence < 0.5" in ended.err
 
     @pytest.mark.usefixtures("run_id")
+    def test_what_the_decoys_say_is_told(self, mispair: CommandLine, fake: FakeServer) -> None:
+        fake.summary = fake.summary | CALIBRATED
+        assert (
+            "noise rate about 21.3% (95 % interval: 19.8% to 22.9%); 93.4% of the flagged expected to be mismatches\n"
+        ) in mispair("run", "corpus-1").err
+
+    @pytest.mark.usefixtures("run_id")
+    def test_a_weak_calibration_says_why(self, mispair: CommandLine, fake: FakeServer) -> None:
+        weak = {"reliability": "weak", "reliability_reason": "wide_interval"}
+        fake.summary = fake.summary | CALIBRATED | weak
+        assert "; reliability weak: the noise rate is known poorly\n" in mispair("run", "corpus-1").err
+
+    @pytest.mark.usefixtures("run_id")
+    def test_where_nothing_is_flagged_no_precision_is_told(self, mispair: CommandLine, fake: FakeServer) -> None:
+        fake.summary = fake.summary | CALIBRATED | {"expected_precision": None}
+        assert "(95 % interval: 19.8% to 22.9%)\n" in mispair("run", "corpus-1").err
+
+    @pytest.mark.usefixtures("run_id")
+    @pytest.mark.parametrize(
+        ("code", "told"),
+        [
+            (None, "no decoys were planted"),
+            ("not_planted", "the run planted no decoys"),
+            ("not_separable", "the corpus's pairs score like decoys"),
+            ("a_newer_reason", "a newer reason"),
+        ],
+    )
+    def test_why_there_is_no_calibration_is_told(
+        self, mispair: CommandLine, fake: FakeServer, code: str | None, told: str
+    ) -> None:
+        fake.summary = fake.summary | {"reliability_reason": code}
+        assert f"not calibrated: {told}\n" in mispair("run", "corpus-1").err
+
+    @pytest.mark.usefixtures("run_id")
     def test_detach_does_not_wait(self, mispair: CommandLine, fake: FakeServer) -> None:
         assert mispair("run", "corpus-1", "--detach").code == 0
         assert fake.runs["run-2"]["state"] == "queued"
@@ -112,6 +147,16 @@ class TestReport:
         assert fake.requests[-1].url.params["threshold"] == "0.4"
         assert (tmp_path / "report.parquet").exists()
 
+    def test_a_rate_goes_in_place_of_a_threshold(self, mispair: CommandLine, run_id: str, fake: FakeServer) -> None:
+        assert mispair("report", run_id, "--fdr", 0.05).code == 0
+        assert fake.requests[-1].url.params["fdr"] == "0.05"
+        assert "threshold" not in fake.requests[-1].url.params
+
+    def test_a_rate_and_a_threshold_exclude_each_other(self, mispair: CommandLine, run_id: str) -> None:
+        ended = mispair("report", run_id, "--fdr", 0.05, "--threshold", 0.3)
+        assert ended.code == 2
+        assert "--fdr" in ended.err
+
     def test_a_folder_that_is_not_there_is_wrong_usage(self, mispair: CommandLine, run_id: str) -> None:
         ended = mispair("report", run_id, "-o", "no/such/folder/report.csv")
         assert ended.code == 2
@@ -133,6 +178,13 @@ class TestSearch:
         picture.write_bytes(b"\x89PNG")
         assert mispair("search", run_id, "--image", picture).code == 0
         assert fake.requests[-1].url.params["returns"] == "captions"
+
+    def test_a_rate_goes_in_place_of_a_threshold(self, mispair: CommandLine, run_id: str, fake: FakeServer) -> None:
+        assert mispair("search", run_id, "a red dog", "--fdr", 0.05).code == 0
+        assert json.loads(fake.requests[-1].content)["fdr"] == 0.05
+
+    def test_a_rate_and_a_threshold_exclude_each_other(self, mispair: CommandLine) -> None:
+        assert mispair("search", "run-1", "a red dog", "--fdr", 0.05, "--threshold", 0.3).code == 2
 
     def test_text_and_image_exclude_each_other(self, mispair: CommandLine) -> None:
         assert mispair("search", "run-1").code == 2
@@ -159,6 +211,20 @@ class TestClean:
         assert report.read_text().startswith("pair_key,")
         assert "1 of 4 pairs" in ended.out
         assert str(report) in ended.out
+
+    def test_a_rate_becomes_the_runs_own(
+        self, mispair: CommandLine, archive: Path, tmp_path: Path, fake: FakeServer
+    ) -> None:
+        assert mispair("clean", archive, "-o", tmp_path / "report.csv", "--fdr", 0.05).code == 0
+        assert fake.runs["run-1"]["config"] == {"fdr": 0.05}
+        assert "fdr" not in fake.requests[-1].url.params
+
+    @pytest.mark.parametrize("threshold", [["--threshold", "0.3"], ["--set", "threshold=0.3"]])
+    def test_a_rate_and_a_threshold_are_refused_before_the_work(
+        self, mispair: CommandLine, archive: Path, tmp_path: Path, fake: FakeServer, threshold: list[str]
+    ) -> None:
+        assert mispair("clean", archive, "-o", tmp_path / "report.csv", "--fdr", 0.05, *threshold).code == 2
+        assert fake.requests == []
 
     def test_where_the_report_cannot_go_is_said_before_the_work(
         self, mispair: CommandLine, archive: Path, fake: FakeServer

@@ -1,0 +1,85 @@
+"""What a training found out about each pair: a probability where decoys were planted, else the label as it is."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from crcl_core.detection.calibration import Calibration, Reliability, ReliabilityReason, calibrate
+from crcl_core.detection.decision import threshold_at_fdr
+from crcl_core.types import DoubleArray, FloatArray
+
+# The paper's floor: below it SCC itself takes a pair for mismatched.
+UNCALIBRATED_THRESHOLD = 0.1
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The findings on N pairs.
+
+    Attributes:
+        correspondence: (N,) float32 in [0, 1], low = bad: the probability of a match, or the unfloored label where
+            there is no calibration.
+        rank_score: (N,) float64, low = bad: what the correspondence rises with. It orders pairs of one correspondence.
+        n_decoys: M; they are in no other field.
+        calibration: None where decoys say nothing.
+        reliability: Whether to trust the calibration.
+        reason: Why not.
+    """
+
+    correspondence: FloatArray
+    rank_score: DoubleArray
+    n_decoys: int
+    calibration: Calibration | None
+    reliability: Reliability
+    reason: ReliabilityReason | None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether `correspondence` is a probability."""
+        return self.calibration is not None
+
+    def default_threshold(self, fdr: float) -> float:
+        """The cut at a false discovery rate, or the paper's floor where nothing is known of one."""
+        return threshold_at_fdr(self.correspondence, fdr) if self.is_calibrated else UNCALIBRATED_THRESHOLD
+
+
+def find_mismatches(scores: DoubleArray, n_pairs: int, *, seed: int) -> Findings:
+    """Calibrates the scores of a training.
+
+    A calibration that cannot be trusted at all is dropped: a rate and probabilities that say "all mismatch" of a corpus
+    where nothing was learned would be taken at their word.
+
+    Args:
+        scores: (N + M,) float64 in [0, 1] of the pairs and, behind them, the decoys; the unfloored labels.
+        n_pairs: N.
+        seed: Of the run.
+    """
+    of_pairs, of_decoys = scores[:n_pairs], scores[n_pairs:]
+    calibration = calibrate(of_pairs, of_decoys, seed=seed)
+    if calibration is None:
+        reason = ReliabilityReason.TOO_FEW_DECOYS if len(of_decoys) else ReliabilityReason.NOT_PLANTED
+        return _uncalibrated(of_pairs, len(of_decoys), reason)
+    if calibration.reliability is Reliability.INSUFFICIENT:
+        assert calibration.reason is not None
+        return _uncalibrated(of_pairs, len(of_decoys), calibration.reason)
+    return Findings(
+        correspondence=calibration.correspondence,
+        rank_score=of_pairs,
+        n_decoys=len(of_decoys),
+        calibration=calibration,
+        reliability=calibration.reliability,
+        reason=calibration.reason,
+    )
+
+
+def _uncalibrated(scores: DoubleArray, n_decoys: int, reason: ReliabilityReason) -> Findings:
+    return Findings(
+        correspondence=scores.clip(0.0, 1.0).astype(np.float32),
+        rank_score=scores,
+        n_decoys=n_decoys,
+        calibration=None,
+        reliability=Reliability.INSUFFICIENT,
+        reason=reason,
+    )

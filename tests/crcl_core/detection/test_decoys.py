@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from crcl_core.data import PairFeatures
+from crcl_core.detection import decoy_count, plant_decoys
+from crcl_core.types import IntArray
+
+
+def _features(image_index: IntArray, caption_index: IntArray) -> PairFeatures:
+    random = np.random.default_rng(0)
+    images = random.normal(size=(int(image_index.max()) + 1, 4)).astype(np.float32)
+    captions = random.normal(size=(int(caption_index.max()) + 1, 3)).astype(np.float32)
+    return PairFeatures(images, captions, image_index, caption_index)
+
+
+def _one_caption_each(n_pairs: int) -> PairFeatures:
+    return _features(np.arange(n_pairs), np.arange(n_pairs))
+
+
+class TestDecoyCount:
+    @pytest.mark.parametrize(("n_pairs", "expected"), [(0, 0), (300, 45), (2_000, 300), (1_000_000, 2_000)])
+    def test_is_a_share_of_the_pairs_up_to_a_most(self, n_pairs: int, expected: int) -> None:
+        assert decoy_count(n_pairs) == expected
+
+
+class TestPlantDecoys:
+    def test_the_real_pairs_stay_in_front_as_they_were(self) -> None:
+        features = _one_caption_each(50)
+        planted = plant_decoys(features, 20, seed=1)
+        assert planted.n_pairs == 50
+        assert planted.features.image_index[:50].tolist() == features.image_index.tolist()
+        assert planted.features.caption_index[:50].tolist() == features.caption_index.tolist()
+
+    def test_a_decoy_has_its_image_and_its_caption_from_two_pairs(self) -> None:
+        features = _one_caption_each(50)
+        planted = plant_decoys(features, 20, seed=1)
+        assert planted.features.image_index[50:].tolist() == features.image_index[planted.image_pair].tolist()
+        assert planted.features.caption_index[50:].tolist() == features.caption_index[planted.caption_pair].tolist()
+
+    def test_no_decoy_is_a_pair_of_the_corpus(self) -> None:
+        # Five captions an image: a draw meets a caption of its own image now and then.
+        features = _features(np.repeat(np.arange(8), 5), np.arange(40))
+        known = set(zip(features.image_index.tolist(), features.caption_index.tolist(), strict=True))
+        for seed in range(20):
+            planted = plant_decoys(features, 40, seed=seed)
+            added = zip(
+                planted.features.image_index[40:].tolist(), planted.features.caption_index[40:].tolist(), strict=True
+            )
+            assert not known & set(added)
+
+    def test_no_pair_gives_its_image_or_its_caption_twice(self) -> None:
+        planted = plant_decoys(_one_caption_each(50), 50, seed=3)
+        assert len(set(planted.image_pair.tolist())) == planted.n_decoys
+        assert len(set(planted.caption_pair.tolist())) == planted.n_decoys
+
+    def test_the_same_seed_gives_the_same_decoys_and_another_seed_others(self) -> None:
+        features = _one_caption_each(50)
+        first, again, other = (plant_decoys(features, 20, seed=seed) for seed in (1, 1, 2))
+        assert first.image_pair.tolist() == again.image_pair.tolist()
+        assert first.image_pair.tolist() != other.image_pair.tolist()
+
+    def test_a_corpus_whose_captions_are_all_one_has_none(self) -> None:
+        features = _features(np.arange(30), np.zeros(30, dtype=np.int64))
+        assert plant_decoys(features, 10, seed=0).n_decoys == 0
+
+    def test_none_are_planted_where_none_are_asked_for(self) -> None:
+        planted = plant_decoys(_one_caption_each(5), 0, seed=0)
+        assert planted.n_decoys == 0
+        assert planted.features.n_pairs == 5
+
+    @pytest.mark.parametrize("n_decoys", [-1, 6])
+    def test_a_number_that_cannot_be_drawn_is_refused(self, n_decoys: int) -> None:
+        with pytest.raises(ValueError, match=f"n_decoys is {n_decoys}, expected 0 to the number of pairs, 5"):
+            plant_decoys(_one_caption_each(5), n_decoys, seed=0)

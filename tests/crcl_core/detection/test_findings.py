@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from crcl_core.detection import Reliability, ReliabilityReason, find_mismatches
+from crcl_core.detection.findings import UNCALIBRATED_THRESHOLD
+from crcl_core.types import DoubleArray
+from tests.crcl_core.detection.simulated_scores import simulate
+
+
+def _scores(rate: float, n_decoys: int = 600, distance: float = 2.5) -> tuple[DoubleArray, int]:
+    made = simulate(rate, n_pairs=6_000, n_decoys=n_decoys, distance=distance)
+    return np.concatenate((made.scores, made.decoy_scores)), len(made.scores)
+
+
+class TestFindMismatches:
+    def test_decoys_are_in_no_array(self) -> None:
+        scores, n_pairs = _scores(0.4)
+        found = find_mismatches(scores, n_pairs, seed=0)
+        assert (len(found.correspondence), len(found.rank_score), found.n_decoys) == (n_pairs, n_pairs, 600)
+
+    def test_the_default_threshold_is_that_of_the_false_discovery_rate(self) -> None:
+        scores, n_pairs = _scores(0.4)
+        found = find_mismatches(scores, n_pairs, seed=0)
+        flagged = found.correspondence < np.float32(found.default_threshold(0.1))
+        is_mismatch = np.arange(n_pairs) < 0.4 * n_pairs
+        assert found.is_calibrated
+        assert (~is_mismatch[flagged]).mean() == pytest.approx(0.1, abs=0.04)
+
+    def test_without_decoys_the_label_stays_as_it_is(self) -> None:
+        found = find_mismatches(np.array([0.0, 0.3, 1.0]), 3, seed=0)
+        assert found.correspondence.tolist() == pytest.approx([0.0, 0.3, 1.0])
+        assert (found.reliability, found.reason) == (Reliability.INSUFFICIENT, ReliabilityReason.NOT_PLANTED)
+        assert found.default_threshold(0.1) == UNCALIBRATED_THRESHOLD
+
+    def test_of_three_hundred_pairs_there_are_too_few_decoys(self) -> None:
+        found = find_mismatches(np.random.default_rng(0).random(345), 300, seed=0)
+        assert (found.is_calibrated, found.reason) == (False, ReliabilityReason.TOO_FEW_DECOYS)
+
+    def test_what_cannot_be_trusted_at_all_is_no_probability(self) -> None:
+        scores, n_pairs = _scores(0.4, distance=0.0)
+        found = find_mismatches(scores, n_pairs, seed=0)
+        assert (found.is_calibrated, found.reason) == (False, ReliabilityReason.NOT_SEPARABLE)
+        assert found.correspondence.tolist() == scores[:n_pairs].clip(0, 1).astype(np.float32).tolist()

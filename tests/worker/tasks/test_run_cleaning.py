@@ -15,7 +15,6 @@ from sqlalchemy import delete, text
 
 from app.core.models import JobState, Run
 from app.core.repositories.jobs import claim_job, request_cancel
-from app.core.run_config import RunConfig
 from app.core.storage import Storage
 from crcl_core.retrieval import open_index
 from crcl_core.training import load_model
@@ -112,13 +111,15 @@ class TestWorks:
 
     def _check_summary(self, summary: dict[str, Any], report: list[tuple[Any, ...]]) -> None:  # Any: JSON
         assert (summary["n_pairs"], summary["n_images"], summary["n_captions"]) == (_N_PAIRS, 24, _N_PAIRS)
-        assert summary["threshold"] == RunConfig().threshold
+        assert (summary["threshold"], summary["fdr"]) == (0.1, None)
         assert summary["n_flagged"] == sum(row[2] < summary["threshold"] for row in report)
         assert sum(summary["correspondence_histogram"]) == _N_PAIRS
         assert summary["mean_correspondence"] == pytest.approx(sum(row[2] for row in report) / _N_PAIRS, abs=1e-6)
         assert set(summary["seconds_by_phase"]) == {"features", "train", "report", "index"}
         assert (summary["encoder"], summary["round_epochs"], summary["n_threads"]) == ("toy", [2, 2], 1)
-        assert summary["is_calibrated"] is False
+        # So small a corpus gives too few decoys for probabilities.
+        assert (summary["is_calibrated"], summary["noise_rate"]) == (False, None)
+        assert (summary["reliability"], summary["reliability_reason"]) == ("insufficient", "too_few_decoys")
 
     def _check_artefacts(self, storage: Storage, prefix: str, report: list[tuple[Any, ...]]) -> None:  # Any: as above
         by_rank = np.array([row[2] for row in report], dtype=np.float32)  # text rounds to what float32 tells apart
@@ -131,6 +132,28 @@ class TestWorks:
             assert open_index(storage.local_path(f"{prefix}/index/{name}/index.json").parent).n == n
         table = pq.read_table(storage.local_path(f"{prefix}/report.parquet"))
         assert np.array_equal(table.column("correspondence").to_numpy(), by_rank)
+
+    def test_a_run_of_the_papers_method_plants_nothing_and_says_so(
+        self, worker: WorkerContext, committed: Committed, corpus: QueuedImport
+    ) -> None:
+        run = queue_run(committed, corpus, method="crcl")
+        run_cleaning(worker, run.job_id)
+        with committed() as session:
+            summary = session.get_one(Run, run.run_id).summary
+        assert summary is not None
+        assert (summary["n_decoys"], summary["reliability_reason"]) == (0, "not_planted")
+
+    def test_a_threshold_of_the_configuration_is_published(
+        self, worker: WorkerContext, committed: Committed, corpus: QueuedImport
+    ) -> None:
+        run = queue_run(committed, corpus, threshold=0.5)
+        run_cleaning(worker, run.job_id)
+        with committed() as session:
+            summary = session.get_one(Run, run.run_id).summary
+            report = report_of(session, run.run_id)
+        assert summary is not None
+        assert (summary["threshold"], summary["fdr"]) == (0.5, None)
+        assert summary["n_flagged"] == sum(row[2] < 0.5 for row in report)
 
     def test_the_same_seed_gives_the_same_report_and_reuses_the_features(
         self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, storage_root: Path

@@ -1,0 +1,98 @@
+"""A run that is large enough for decoys, with real stage processes, read over REST."""
+
+import io
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastapi.testclient import TestClient
+from PIL import Image
+from sqlalchemy import select
+
+from app.core.models import Job, JobKind, JobState
+from tests.factories import Committed
+from tests.worker.archives import zip_file
+from tests.worker.jobs import TOY_CONFIG
+from worker.context import WorkerContext
+from worker.tasks.import_corpus import import_corpus
+from worker.tasks.run_cleaning import run_cleaning
+
+_N_PAIRS = 1500
+_NOISE_RATE = 0.3
+_COLOURS = {
+    "red": (200, 30, 30),
+    "green": (30, 200, 30),
+    "blue": (30, 30, 200),
+    "grey": (120, 120, 120),
+    "yellow": (220, 220, 40),
+    "white": (250, 250, 250),
+    "black": (10, 10, 10),
+    "pink": (250, 130, 200),
+}
+_PLACES = ("top left", "top right", "bottom left", "bottom right")
+
+
+def quartered_corpus(path: Path) -> Path:
+    """A zip of pictures of four colours, each with a caption that names them; three in ten captions are exchanged."""
+    random = np.random.default_rng(0)
+    names, values = list(_COLOURS), np.array(list(_COLOURS.values()), dtype=np.uint8)
+    chosen = random.integers(0, len(names), (_N_PAIRS, len(_PLACES)))
+    told = chosen.copy()
+    n_wrong = round(_NOISE_RATE * _N_PAIRS)
+    told[:n_wrong] = np.roll(chosen[:n_wrong], 1, axis=0)
+    files: dict[str, bytes] = {}
+    rows = ["id,image,caption"]
+    for number in range(_N_PAIRS):
+        picture = values[chosen[number]].reshape(2, 2, 3).repeat(4, axis=0).repeat(4, axis=1)
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "PNG")
+        files[f"images/{number}.png"] = file.getvalue()
+        words = " and ".join(f"{names[colour]} {place}" for colour, place in zip(told[number], _PLACES, strict=True))
+        rows.append(f"{number},images/{number}.png,{words}")
+    return zip_file(path, {**files, "captions.csv": "\n".join(rows).encode()})
+
+
+class TestThroughTheService:
+    def test_a_run_with_decoys_says_how_much_is_wrong_and_flags_at_any_rate(
+        self, client: TestClient, worker: WorkerContext, committed: Committed, tmp_path: Path
+    ) -> None:
+        corpus_id = client.post("/v1/corpora", json={"name": "colours"}).json()["id"]
+        archive = quartered_corpus(tmp_path / "corpus.zip").read_bytes()
+        assert client.put(f"/v1/corpora/{corpus_id}/archive", content=archive).status_code == 202
+        import_corpus(worker, _queued_job(committed, JobKind.IMPORT))
+        config = TOY_CONFIG | {"round_epochs": [3, 6], "batch_size": 64}
+        answer = client.post(f"/v1/corpora/{corpus_id}/runs", json=config)
+        assert answer.status_code == 202, answer.text
+        run_cleaning(worker, _queued_job(committed, JobKind.RUN))
+        run = f"/v1/runs/{answer.json()['id']}"
+        summary = client.get(run).json()["summary"]
+        self._check_calibration(summary)
+        self._check_decoys_are_in_no_report(client, run)
+        self._check_rates(client, run, summary)
+
+    def _check_calibration(self, summary: dict[str, Any]) -> None:  # Any: JSON
+        assert (summary["is_calibrated"], summary["fdr"]) == (True, 0.1)
+        assert summary["n_decoys"] >= 200
+        assert summary["noise_rate_low"] <= _NOISE_RATE <= summary["noise_rate_high"]
+        assert abs(summary["noise_rate"] - _NOISE_RATE) < 0.1
+        assert summary["expected_precision"] >= 0.9
+
+    def _check_decoys_are_in_no_report(self, client: TestClient, run: str) -> None:
+        lines = client.get(f"{run}/report.jsonl").text.splitlines()
+        assert sorted(int(json.loads(line)["pair_key"]) for line in lines) == list(range(_N_PAIRS))
+
+    def _check_rates(self, client: TestClient, run: str, summary: dict[str, Any]) -> None:  # Any: JSON
+        at = {fdr: client.get(f"{run}/summary", params={"fdr": fdr}).json() for fdr in (0.01, 0.1)}
+        assert at[0.1]["n_flagged"] == summary["n_flagged"] == client.get(f"{run}/summary").json()["n_flagged"]
+        assert 0 < at[0.01]["n_flagged"] <= at[0.1]["n_flagged"]
+        assert at[0.01]["expected_precision"] >= 0.99
+        flagged = client.get(f"{run}/report.jsonl", params={"fdr": 0.01, "flag": "true"}).text.splitlines()
+        n_right = sum(int(json.loads(line)["pair_key"]) < _NOISE_RATE * _N_PAIRS for line in flagged)
+        assert n_right / len(flagged) >= 0.95
+
+
+def _queued_job(committed: Committed, kind: JobKind) -> uuid.UUID:
+    with committed() as session:
+        return session.execute(select(Job.id).where(Job.kind == kind, Job.state == JobState.QUEUED)).scalar_one()

@@ -11,6 +11,7 @@ from crcl_core.types import DoubleArray, FloatArray
 
 # The paper's floor: below it SCC itself takes a pair for mismatched.
 UNCALIBRATED_THRESHOLD = 0.1
+_LIKELIER_RIGHT = 0.5
 
 
 @final
@@ -41,8 +42,14 @@ class Findings:
         return self.calibration is not None
 
     def default_threshold(self, fdr: float) -> float:
-        """The cut at a false discovery rate, or the paper's floor where nothing is known of one."""
-        return threshold_at_fdr(self.correspondence, fdr) if self.is_calibrated else UNCALIBRATED_THRESHOLD
+        """The cut at a false discovery rate, or the paper's floor where nothing is known of one.
+
+        Where the score separates well, the rate would leave room to flag pairs that are likelier right than wrong; by
+        default none of those is flagged.
+        """
+        if not self.is_calibrated:
+            return UNCALIBRATED_THRESHOLD
+        return min(threshold_at_fdr(self.correspondence, fdr), _LIKELIER_RIGHT)
 
 
 def find_mismatches(scores: DoubleArray, n_pairs: int, *, seed: int) -> Findings:

@@ -85,8 +85,10 @@ class TestThroughTheService:
 
     def _check_rates(self, client: TestClient, run: str, summary: dict[str, Any]) -> None:  # Any: JSON
         at = {fdr: client.get(f"{run}/summary", params={"fdr": fdr}).json() for fdr in (0.01, 0.1)}
-        assert at[0.1]["n_flagged"] == summary["n_flagged"] == client.get(f"{run}/summary").json()["n_flagged"]
-        assert 0 < at[0.01]["n_flagged"] <= at[0.1]["n_flagged"]
+        # By default nothing that is likelier right than wrong is flagged, though the rate has room for it here.
+        assert summary["threshold"] == 0.5
+        assert summary["n_flagged"] == client.get(f"{run}/summary").json()["n_flagged"]
+        assert 0 < at[0.01]["n_flagged"] <= summary["n_flagged"] <= at[0.1]["n_flagged"]
         assert at[0.01]["expected_precision"] >= 0.99
         flagged = client.get(f"{run}/report.jsonl", params={"fdr": 0.01, "flag": "true"}).text.splitlines()
         n_right = sum(int(json.loads(line)["pair_key"]) < _NOISE_RATE * _N_PAIRS for line in flagged)

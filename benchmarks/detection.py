@@ -4,7 +4,7 @@
 
 For seed s the images of a share `--noise` of the pairs are shuffled among those pairs (caption-level noise, NumPy seed
 1234 + s), and the service's default run of seed s follows: decoys are planted, CRCL trains, and the score is what the
-report orders by, correspondence and then the label behind it. AUROC: 1 = clean. Average precision: positive = mismatch.
+report orders by. AUROC: 1 = clean. Average precision: positive = mismatch.
 `--set method=crcl` plants no decoys.
 r_sum: recall at 1, 5 and 10 both ways, summed, of the trained model on the clean archive `--eval`, with all its
 captions. With `--captions-per-image 1` only the first caption of each image takes part.
@@ -27,11 +27,10 @@ from retrieving import r_sum_on
 
 from app.core.run_config import RunConfig
 from crcl_core.data import PairFeatures, caption_level_noise
-from crcl_core.detection import Findings, decoy_count, find_mismatches, plant_decoys
+from crcl_core.detection import decoy_count, find_mismatches, plant_decoys
 from crcl_core.encoders import load_encoder
 from crcl_core.evaluation import auroc, average_precision
 from crcl_core.training import TrainingConfig, train
-from crcl_core.types import IntArray
 from mispair.commands.run_settings import read_settings
 
 _FIRST_NOISE_SEED = 1234
@@ -83,7 +82,8 @@ def measure(
     planted_decoys = plant_decoys(noisy, n_decoys, config.seed)
     trained = train(planted_decoys.features, training_config(config, noisy), has_joint_space=has_joint_space)
     found = find_mismatches(trained.shadow_labels, noisy.n_pairs, seed=config.seed)
-    score = report_order(found)
+    # The report's order: correspondence never falls with this score, which breaks its ties.
+    score = found.rank_score
     return SeedResult(
         seed=config.seed,
         n_mismatches=int(planted.is_mismatch.sum()),
@@ -92,13 +92,6 @@ def measure(
         r_sum=None if held_out is None else r_sum_on(held_out, trained.model),
         seconds=seconds_since(started_at),
     )
-
-
-def report_order(found: Findings) -> IntArray:
-    """Places in the report, (N,), 0 = the worst; pairs that the report cannot tell apart share one."""
-    keys = np.stack((found.rank_score, found.correspondence.astype(np.float64)))
-    _, places = np.unique(keys[::-1], axis=1, return_inverse=True)
-    return np.asarray(places, dtype=np.int64)
 
 
 def training_config(config: RunConfig, corpus: PairFeatures) -> TrainingConfig:

@@ -88,7 +88,7 @@ class RunConfig(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None,
         description="default cut: correspondence below it is flagged; default: where the run is calibrated, the "
-        "largest at `fdr`, else 0.1, the paper's floor",
+        "largest at `fdr`, but at most 0.5; else 0.1, the paper's floor",
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 

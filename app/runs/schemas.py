@@ -25,7 +25,7 @@ class RunSummary(WireModel):
     threshold: float
     fdr: float | None = Field(
         default=None,
-        description="the false discovery rate that `threshold` follows from; null where it follows from none",
+        description="the false discovery rate that `threshold` keeps; null where it follows from none",
     )
     expected_precision: float | None = Field(
         default=None, description="expected share of mismatches among the flagged; null where none is flagged"

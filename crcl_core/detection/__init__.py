@@ -1,12 +1,12 @@
 """Scores of how likely each pair matches, in [0, 1] and low = bad, and what planted decoys say of them."""
 
 from crcl_core.detection.calibration import Calibration, Reliability, ReliabilityReason, calibrate
-from crcl_core.detection.decision import expected_precision, expected_recall, threshold_at_fdr
+from crcl_core.detection.decision import threshold_at_fdr
 from crcl_core.detection.decoys import MIN_DECOYS, PlantedDecoys, decoy_count, plant_decoys
 from crcl_core.detection.encoder_similarity import encoder_similarity
 from crcl_core.detection.findings import Findings, find_mismatches
 from crcl_core.detection.lemon import LemonTerms, lemon_score, lemon_terms
-from crcl_core.detection.mismatch_rate import MismatchRate, mismatch_rate
+from crcl_core.detection.mismatch_rate import MismatchRate
 from crcl_core.detection.pair_neighbours import PairNeighbours, nearest_pairs
 
 __all__ = [
@@ -22,12 +22,9 @@ __all__ = [
     "calibrate",
     "decoy_count",
     "encoder_similarity",
-    "expected_precision",
-    "expected_recall",
     "find_mismatches",
     "lemon_score",
     "lemon_terms",
-    "mismatch_rate",
     "nearest_pairs",
     "plant_decoys",
     "threshold_at_fdr",

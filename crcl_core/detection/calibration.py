@@ -6,9 +6,9 @@ from typing import final
 
 import numpy as np
 
-from crcl_core.detection.decoy_mixture import fit_mixture, places_among_decoys
+from crcl_core.detection.decoy_mixture import DecoyMixture, fit_mixture, places_among_decoys
 from crcl_core.detection.decoys import MIN_DECOYS
-from crcl_core.detection.mismatch_rate import MismatchRate, mismatch_rate
+from crcl_core.detection.mismatch_rate import MismatchRate, rate_with_interval
 from crcl_core.evaluation import auroc
 from crcl_core.types import DoubleArray, FloatArray
 
@@ -73,10 +73,11 @@ def calibrate(scores: DoubleArray, decoy_scores: DoubleArray, *, seed: int) -> C
     """
     if len(decoy_scores) < MIN_DECOYS or not len(scores):
         return None
-    rate = mismatch_rate(scores, decoy_scores, seed=seed)
+    mixture = fit_mixture(scores, decoy_scores)
+    rate = rate_with_interval(mixture, scores, decoy_scores, seed=seed)
     separation = _separation(scores, decoy_scores)
     reliability, reason = judge_reliability(rate, separation)
-    correspondence = (1 - _mismatch_probability(scores, decoy_scores)).astype(np.float32)
+    correspondence = (1 - _mismatch_probability(mixture, scores, decoy_scores)).astype(np.float32)
     return Calibration(correspondence, rate, separation, reliability, reason)
 
 
@@ -96,12 +97,12 @@ def _separation(scores: DoubleArray, decoy_scores: DoubleArray) -> float:
     return auroc(np.concatenate((scores, decoy_scores)), is_pair)
 
 
-def _mismatch_probability(scores: DoubleArray, decoy_scores: DoubleArray) -> DoubleArray:
+def _mismatch_probability(mixture: DecoyMixture, scores: DoubleArray, decoy_scores: DoubleArray) -> DoubleArray:
     """(N,) in [0, 1], never rising with the score."""
     # Beyond the outermost decoys a place is not known to be 0 or 1, only to lie within half a decoy of it.
     margin = 1 / (4 * len(decoy_scores))
     places = places_among_decoys(scores, decoy_scores).clip(margin, 1 - margin)
-    probabilities = fit_mixture(scores, decoy_scores).mismatch_probability(places)
+    probabilities = mixture.mismatch_probability(places)
     # A curve whose parts differ in spread bends back at one end, where the wider part is above the other again.
     order = np.argsort(-places, kind="stable")
     probabilities[order] = np.maximum.accumulate(probabilities[order])

@@ -5,7 +5,7 @@ from typing import final
 
 import numpy as np
 
-from crcl_core.detection.decoy_mixture import fit_mixture
+from crcl_core.detection.decoy_mixture import DecoyMixture, fit_mixture
 from crcl_core.seeding import numpy_generator
 from crcl_core.types import DoubleArray
 
@@ -29,10 +29,13 @@ class MismatchRate:
     high: float
 
 
-def mismatch_rate(scores: DoubleArray, decoy_scores: DoubleArray, *, seed: int) -> MismatchRate:
-    """Estimates the share of mismatched pairs, with a bootstrap interval over pairs and decoys.
+def rate_with_interval(
+    mixture: DecoyMixture, scores: DoubleArray, decoy_scores: DoubleArray, *, seed: int
+) -> MismatchRate:
+    """Adds to a fitted mixture's rate its interval, by a bootstrap over pairs and decoys.
 
     Args:
+        mixture: Fitted to these scores.
         scores: (N,) float64 of the pairs, low = bad.
         decoy_scores: (M,) float64 of the decoys, by the same model.
         seed: Of the run.
@@ -43,10 +46,9 @@ def mismatch_rate(scores: DoubleArray, decoy_scores: DoubleArray, *, seed: int) 
     if not len(scores) or not len(decoy_scores):
         raise ValueError(f"{len(scores)} pairs and {len(decoy_scores)} decoys, expected one of each or more")
     random = numpy_generator(seed, "mismatch rate")
-    rate = fit_mixture(scores, decoy_scores).rate
     resampled = []
     for _ in range(_N_RESAMPLES):
         pairs, decoys = random.choice(scores, len(scores)), random.choice(decoy_scores, len(decoy_scores))
-        resampled.append(fit_mixture(pairs, decoys, start_rates=(rate,)).rate)
+        resampled.append(fit_mixture(pairs, decoys, start_rates=(mixture.rate,)).rate)
     low, high = np.percentile(resampled, _INTERVAL)
-    return MismatchRate(rate, min(float(low), rate), max(float(high), rate))
+    return MismatchRate(mixture.rate, min(float(low), mixture.rate), max(float(high), mixture.rate))

@@ -17,7 +17,7 @@ class Calibration:
         reliability: ok, weak or insufficient.
         reliability_reason: a code that says why it is not ok, or None.
         fdr: the false discovery rate that was asked for.
-        threshold: the largest cut at that rate, or, uncalibrated, the paper's floor.
+        threshold: the largest cut at that rate, at most 0.5, or, uncalibrated, the paper's floor.
     """
 
     is_calibrated: bool

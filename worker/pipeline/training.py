@@ -75,7 +75,6 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
             "pairs": str(work.folder / "pairs.npz"),
             "method": work.config.method,
             "fdr": work.config.fdr,
-            "threshold": work.config.threshold,
             "config": {name: value for name, value in values.items() if value is not None},
             "has_joint_space": features.joint_dim is not None,
             "checkpoints": str(keeper.folder),

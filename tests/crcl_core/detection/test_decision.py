@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from crcl_core.detection import expected_precision, expected_recall, threshold_at_fdr
+from crcl_core.detection import threshold_at_fdr
 from crcl_core.types import FloatArray
 
 
@@ -37,32 +37,17 @@ class TestThresholdAtFdr:
         assert (correspondence < np.float32(threshold_at_fdr(correspondence, 0.12))).sum() == 1
 
     def test_nothing_is_flagged_where_no_pair_may_be(self) -> None:
-        assert threshold_at_fdr(_correspondence(0.5, 0.9), 0.1) == 0.0
+        correspondence = _correspondence(0.5, 0.9)
+        assert not (correspondence < np.float32(threshold_at_fdr(correspondence, 0.1))).any()
 
     def test_all_are_flagged_where_all_may_be(self) -> None:
         correspondence = _correspondence(0.0, 0.05)
         assert (correspondence < np.float32(threshold_at_fdr(correspondence, 0.1))).all()
 
-    def test_no_pairs_have_a_threshold_of_nothing(self) -> None:
-        assert threshold_at_fdr(_correspondence(), 0.1) == 0.0
+    def test_of_no_pairs_all_may_be_flagged(self) -> None:
+        assert threshold_at_fdr(_correspondence(), 0.1) == 1.0
 
     @pytest.mark.parametrize("fdr", [0.0, 1.0, float("nan")])
     def test_a_rate_outside_its_range_is_refused(self, fdr: float) -> None:
         with pytest.raises(ValueError, match="expected a number above 0 and below 1"):
             threshold_at_fdr(_correspondence(0.5), fdr)
-
-
-class TestExpectedPrecision:
-    def test_is_the_mean_probability_of_a_mismatch_among_the_flagged(self) -> None:
-        assert expected_precision(_correspondence(0.0, 0.2, 0.9), 0.5) == pytest.approx(0.9)
-
-    def test_is_unknown_where_nothing_is_flagged(self) -> None:
-        assert expected_precision(_correspondence(0.9), 0.5) is None
-
-
-class TestExpectedRecall:
-    def test_is_the_share_of_expected_mismatches_among_the_flagged(self) -> None:
-        assert expected_recall(_correspondence(0.0, 0.5, 0.5), 0.5) == pytest.approx(0.5)
-
-    def test_is_unknown_where_no_mismatch_is_expected(self) -> None:
-        assert expected_recall(_correspondence(1.0, 1.0), 0.5) is None

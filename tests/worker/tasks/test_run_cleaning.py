@@ -368,9 +368,9 @@ class TestStopped:
         run = queue_run(committed, corpus, round_epochs=[50, 50])
 
         def take_over() -> None:
+            # In one transaction: a heartbeat between the two would renew the lease.
             with committed() as session:
                 session.execute(text("UPDATE jobs SET lease_until = now() - interval '1 second'"))
-            with committed() as session:
                 assert claim_job(session, run.job_id, lease_s=60, worker="other")
 
         at_epoch(monkeypatch, 2, take_over)

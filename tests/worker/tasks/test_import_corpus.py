@@ -251,9 +251,9 @@ class TestStopped:
         queued = queue_import(committed, storage, zipped(small_corpus()))
 
         def take_over() -> None:
+            # In one transaction: a heartbeat between the two would renew the lease.
             with committed() as session:
                 session.execute(text("UPDATE jobs SET lease_until = now() - interval '1 second'"))
-            with committed() as session:
                 assert claim_job(session, queued.job_id, lease_s=60, worker="other")
 
         self._at_first_image(monkeypatch, take_over)

@@ -9,6 +9,7 @@ that several tables need is done once. Trainings run side by side, one a core.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import time
@@ -61,6 +62,8 @@ def _make_features(missing: list[Cell], corpora: TableCorpora) -> None:
 def _run(missing: list[Cell], corpora: TableCorpora, asked: argparse.Namespace) -> int:
     """Train what is missing, several at a time, each in a process with threads of its own; returns how many."""
     ends_at = time.monotonic() + 60 * asked.budget_minutes
+    # A copy without the encoder that is open here: an ONNX session does not travel to another process.
+    corpora = dataclasses.replace(corpora, threads=asked.threads)
     waiting = deque(missing)
     running: set[Future[str]] = set()
     n_done = 0

@@ -5,6 +5,7 @@ from crcl_core.detection.decision import threshold_at_fdr
 from crcl_core.detection.decoys import MIN_DECOYS, PlantedDecoys, decoy_count, plant_decoys
 from crcl_core.detection.encoder_similarity import encoder_similarity
 from crcl_core.detection.findings import Findings, find_mismatches
+from crcl_core.detection.held_out import HeldOutEmbeddings
 from crcl_core.detection.lemon import LemonTerms, lemon_score, lemon_terms
 from crcl_core.detection.mismatch_rate import MismatchRate
 from crcl_core.detection.pair_neighbours import PairNeighbours, nearest_pairs
@@ -13,6 +14,7 @@ __all__ = [
     "MIN_DECOYS",
     "Calibration",
     "Findings",
+    "HeldOutEmbeddings",
     "LemonTerms",
     "MismatchRate",
     "PairNeighbours",

@@ -3,6 +3,7 @@
 from crcl_core.training.checkpoint import CheckpointStore, training_identity
 from crcl_core.training.config import Precision, TrainingConfig
 from crcl_core.training.embedding import embed_captions, embed_images, pair_similarities, similarity_matrix
+from crcl_core.training.given_labels import train_on_labels
 from crcl_core.training.noisy_correspondence_rectifier import NcrResult, train_ncr
 from crcl_core.training.objectives import Objective
 from crcl_core.training.reports import EpochReport, TrainingResult
@@ -26,5 +27,6 @@ __all__ = [
     "similarity_matrix",
     "train",
     "train_ncr",
+    "train_on_labels",
     "training_identity",
 ]

@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from crcl_core.detection.decoy_mixture import DecoyMixture, fit_mixture, places_among_decoys
+from crcl_core.detection.decoy_mixture import fit_mixture, mismatch_probabilities
 from crcl_core.detection.decoys import MIN_DECOYS
 from crcl_core.detection.mismatch_rate import MismatchRate, rate_with_interval
 from crcl_core.evaluation import auroc
@@ -77,7 +77,7 @@ def calibrate(scores: DoubleArray, decoy_scores: DoubleArray, *, seed: int) -> C
     rate = rate_with_interval(mixture, scores, decoy_scores, seed=seed)
     separation = _separation(scores, decoy_scores)
     reliability, reason = judge_reliability(rate, separation)
-    correspondence = (1 - _mismatch_probability(mixture, scores, decoy_scores)).astype(np.float32)
+    correspondence = (1 - mismatch_probabilities(mixture, scores, decoy_scores)).astype(np.float32)
     return Calibration(correspondence, rate, separation, reliability, reason)
 
 
@@ -95,15 +95,3 @@ def judge_reliability(rate: MismatchRate, separation: float) -> tuple[Reliabilit
 def _separation(scores: DoubleArray, decoy_scores: DoubleArray) -> float:
     is_pair = np.arange(len(scores) + len(decoy_scores)) < len(scores)
     return auroc(np.concatenate((scores, decoy_scores)), is_pair)
-
-
-def _mismatch_probability(mixture: DecoyMixture, scores: DoubleArray, decoy_scores: DoubleArray) -> DoubleArray:
-    """(N,) in [0, 1], never rising with the score."""
-    # Beyond the outermost decoys a place is not known to be 0 or 1, only to lie within half a decoy of it.
-    margin = 1 / (4 * len(decoy_scores))
-    places = places_among_decoys(scores, decoy_scores).clip(margin, 1 - margin)
-    probabilities = mixture.mismatch_probability(places)
-    # A curve whose parts differ in spread bends back at one end, where the wider part is above the other again.
-    order = np.argsort(-places, kind="stable")
-    probabilities[order] = np.maximum.accumulate(probabilities[order])
-    return probabilities

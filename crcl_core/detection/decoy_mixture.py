@@ -98,6 +98,18 @@ def fit_mixture(
     return _mixture(np.array([ends.get(float(best[0]), best[0]), *best[1:]]))
 
 
+def mismatch_probabilities(mixture: DecoyMixture, scores: DoubleArray, decoy_scores: DoubleArray) -> DoubleArray:
+    """How likely each of N scores is a mismatch's: (N,) in [0, 1], never rising with the score."""
+    # Beyond the outermost decoys a place is not known to be 0 or 1, only to lie within half a decoy of it.
+    margin = 1 / (4 * len(decoy_scores))
+    places = places_among_decoys(scores, decoy_scores).clip(margin, 1 - margin)
+    probabilities = mixture.mismatch_probability(places)
+    # A curve whose parts differ in spread bends back at one end, where the wider part is above the other again.
+    order = np.argsort(-places, kind="stable")
+    probabilities[order] = np.maximum.accumulate(probabilities[order])
+    return probabilities
+
+
 def _mixture(parameters: DoubleArray) -> DecoyMixture:
     return DecoyMixture(float(expit(parameters[0])), float(np.exp(parameters[1])), float(np.exp(parameters[2])))
 

@@ -1,0 +1,70 @@
+"""Several scores of a pair into one, by a logistic model that was fitted on decoys."""
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from crcl_core.detection.decoy_mixture import fit_mixture, mismatch_probabilities
+from crcl_core.seeding import numpy_generator
+from crcl_core.types import BoolArray, DoubleArray
+
+_INVERSE_PENALTY = 1.0
+
+
+def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: int) -> DoubleArray:
+    """Weighs terms so that they tell clean pairs from decoys.
+
+    Terms become normal quantiles of their ranks first, so that none counts more for its scale and no outlier decides. A
+    logistic model then tells pairs from decoys. Pairs count by how likely they are clean according to `guide`: the
+    mismatches among them would teach the model that some mismatches are not. Decoys are halved at random: one model is
+    fitted to each half, the other half and all pairs are scored by it, and the pairs' two scores are averaged. So all
+    decoys calibrate, and none is scored by a model that was fitted to it.
+
+    Args:
+        terms: (T, N + M) float64, of the pairs and behind them the decoys; low = bad. NaN = not known of that pair.
+        n_pairs: N.
+        guide: (N + M,) float64, a score to begin with, low = bad.
+        seed: Of the run.
+
+    Returns:
+        (N + M,) float64, the log odds of being clean but for a constant; low = bad.
+
+    Raises:
+        ValueError: There are fewer than two decoys or no pair.
+    """
+    n_decoys = terms.shape[1] - n_pairs
+    if n_decoys < 2 or n_pairs < 1:
+        raise ValueError(f"{n_pairs} pairs and {n_decoys} decoys, expected one pair or more and two decoys or more")
+    quantiles = np.stack([_quantiles(term) for term in terms]).T  # (N + M, T)
+    of_pairs, of_decoys = guide[:n_pairs], guide[n_pairs:]
+    weights = 1 - mismatch_probabilities(fit_mixture(of_pairs, of_decoys), of_pairs, of_decoys)
+    is_first = numpy_generator(seed, "fusion").permutation(n_decoys) < n_decoys // 2
+    by_first = _log_odds(quantiles, n_pairs, weights, is_first)
+    by_second = _log_odds(quantiles, n_pairs, weights, ~is_first)
+    fused = (by_first + by_second) / 2
+    fused[n_pairs:] = np.where(is_first, by_second[n_pairs:], by_first[n_pairs:])
+    return fused
+
+
+def _log_odds(quantiles: DoubleArray, n_pairs: int, weights: DoubleArray, is_used: BoolArray) -> DoubleArray:
+    # scikit-learn takes a second to import, and not every user of this package fuses scores.
+    from sklearn.linear_model import LogisticRegression
+
+    examples = np.concatenate((quantiles[:n_pairs], quantiles[n_pairs:][is_used]))
+    is_clean = np.arange(len(examples)) < n_pairs
+    n_used = int(is_used.sum())
+    # The two classes weigh the same; what is fitted is an order, and its level is calibrated afterwards.
+    of_decoys = np.full(n_used, weights.sum() / n_used)
+    model = LogisticRegression(C=_INVERSE_PENALTY)
+    model.fit(examples, is_clean, sample_weight=np.concatenate((weights, of_decoys)))
+    log_odds: DoubleArray = model.decision_function(quantiles)
+    return log_odds
+
+
+def _quantiles(term: DoubleArray) -> DoubleArray:
+    """Normal quantiles of the ranks among what is known; 0, the middle, where nothing is."""
+    is_known = ~np.isnan(term)
+    quantiles = np.zeros(len(term))
+    if is_known.any():
+        quantiles[is_known] = ndtri((rankdata(term[is_known]) - 0.5) / is_known.sum())
+    return quantiles

@@ -1,0 +1,122 @@
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from crcl_core.detection import HeldOutEmbeddings
+from crcl_core.explanation.better_candidates import BetterCandidates, find_better, is_convincing
+from crcl_core.explanation.blocks import pairs_in_blocks
+from crcl_core.explanation.evidence import (
+    BetterCaption,
+    BetterImage,
+    Evidence,
+    NoMatch,
+    NotADescription,
+    ShiftedBlock,
+    SwappedBlock,
+    Uncertain,
+)
+from crcl_core.explanation.explaining import Explanation, evidence_of_texts, explain, suspect_pairs
+
+FILE = NotADescription("file_name")
+UNCERTAIN = Uncertain((0.0, 1.0), 1.0)
+LIKELY_CAPTION = BetterCaption(0.75, 0.25, 0.75, 8)
+LIKELY_IMAGE = BetterImage(0.75, 0.25, 0.875, 9)
+UNLIKELY_CAPTION = BetterCaption(0.75, 0.25, 0.25, 8)
+
+
+class Block(NamedTuple):
+    first_pair: int
+    last_pair: int
+    offset: int
+    partner: tuple[int, int] | None = None
+
+
+def explained(*found: Mapping[int, Evidence], better: BetterCandidates | None = None) -> Explanation:
+    """The explanation of pair 0."""
+    (explanation,) = explain(np.array([0]), found, better)
+    return explanation
+
+
+class TestSuspectPairs:
+    def test_pairs_below_the_bound_come_worst_first(self) -> None:
+        assert suspect_pairs(np.array([0.4, 0.5, 0.1, 0.9, 0.1], np.float32)).tolist() == [2, 4, 0]
+
+    def test_the_bound_may_be_higher(self) -> None:
+        assert suspect_pairs(np.array([0.4, 0.5], np.float32), below=0.6).tolist() == [0, 1]
+
+
+class TestExplain:
+    def test_the_first_reason_by_precedence_wins_and_the_next_runs_up(self) -> None:
+        found = explained({0: UNCERTAIN}, {0: FILE}, better=BetterCandidates({0: LIKELY_CAPTION}, {}))
+        assert (found.reason, found.runner_up, found.better_caption) == (FILE, LIKELY_CAPTION, LIKELY_CAPTION)
+
+    def test_of_caption_and_image_the_likelier_goes_first(self) -> None:
+        found = explained(better=BetterCandidates({0: LIKELY_CAPTION}, {0: LIKELY_IMAGE}))
+        assert (found.reason, found.runner_up) == (LIKELY_IMAGE, LIKELY_CAPTION)
+
+    def test_a_candidate_that_is_likelier_wrong_only_runs_up(self) -> None:
+        found = explained(better=BetterCandidates({0: UNLIKELY_CAPTION}, {}))
+        assert (found.reason, found.runner_up) == (NoMatch(is_searched=False), UNLIKELY_CAPTION)
+        assert explained({0: UNCERTAIN}, better=BetterCandidates({0: UNLIKELY_CAPTION}, {})).reason == UNCERTAIN
+
+    def test_without_evidence_the_pair_simply_does_not_match(self) -> None:
+        (found,) = explain(np.array([3]), [{0: FILE}], searched=[3])
+        assert (found.pair, found.reason, found.runner_up) == (3, NoMatch(is_searched=True), None)
+
+    def test_evidence_is_json_with_the_runner_up_in_it(self) -> None:
+        assert explained({0: FILE}, {0: UNCERTAIN}).to_json() == {
+            "kind": "file_name",
+            "template": None,
+            "n_pairs": None,
+            "runner_up": {"reason_code": "uncertain", "rounds": (0.0, 1.0), "spread": 1.0},
+        }
+
+    def test_a_candidate_says_how_much_better_it_is(self) -> None:
+        assert explained(better=BetterCandidates({}, {0: LIKELY_IMAGE})).to_json()["gain"] == 0.5
+
+
+class TestIsConvincing:
+    def test_where_nothing_is_known_of_probabilities_a_clear_gain_convinces(self) -> None:
+        assert is_convincing(BetterCaption(0.5, 0.25, None, 0))
+        assert not is_convincing(BetterCaption(0.3, 0.25, None, 0))
+
+
+class TestEvidenceOfTexts:
+    def test_captions_are_read_of_suspect_pairs_only(self) -> None:
+        index = np.arange(2)
+        found = evidence_of_texts(np.array([1]), ["1.jpg", "2.jpg"], index, index, np.zeros(2, np.float32))
+        assert found == [{1: FILE}, {}]
+
+    def test_a_pasted_caption_is_found_at_each_of_its_pairs(self) -> None:
+        captions = np.zeros(5, int)
+        _, pasted = evidence_of_texts(np.array([0, 4]), ["a dog"], np.arange(5), captions, np.zeros(5, np.float32))
+        assert list(pasted) == [0, 4]
+
+
+class TestPairsInBlocks:
+    def test_every_pair_of_a_shifted_block_gets_it_both_ends_included(self) -> None:
+        found = pairs_in_blocks([Block(2, 4, -1)])
+        assert found == dict.fromkeys((2, 3, 4), ShiftedBlock(2, 4, -1))
+
+    def test_a_swapped_block_names_its_partner(self) -> None:
+        assert pairs_in_blocks([Block(0, 0, 5, (5, 5))]) == {0: SwappedBlock(0, 0, 5, 5)}
+
+
+class TestFindBetter:
+    def test_exchanged_captions_are_found_with_their_probability(self) -> None:
+        # Sixty axes; pairs 0 and 1 have each other's captions.
+        vectors = np.eye(60, dtype=np.float32)
+        captions = vectors[[1, 0, *range(2, 60)]]
+        correspondence = np.ones(60, np.float32)
+        correspondence[:2] = 0
+        held_out = HeldOutEmbeddings(vectors[None], captions[None], np.zeros(60, int))
+        better = find_better(held_out, np.arange(60), np.arange(60), correspondence, np.array([0, 1]))
+        assert better.captions == {0: BetterCaption(1.0, 0.0, 1.0, 1), 1: BetterCaption(1.0, 0.0, 1.0, 0)}
+        assert {pair: image.image for pair, image in better.images.items()} == {0: 1, 1: 0}
+
+    def test_what_fits_no_better_is_not_told(self) -> None:
+        vectors = np.eye(3, dtype=np.float32)
+        held_out = HeldOutEmbeddings(vectors[None], vectors[None], np.zeros(3, int))
+        better = find_better(held_out, np.arange(3), np.arange(3), np.zeros(3, np.float32), np.arange(3))
+        assert better == BetterCandidates({}, {})

@@ -86,6 +86,36 @@ class Rejection:
 
 
 @dataclass(frozen=True)
+class GroupName:
+    """A group of pairs: a column, and a value in it."""
+
+    column: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A group of pairs in which more is wrong than elsewhere.
+
+    Attributes:
+        mismatch_rate: the mean of 1 - correspondence over the group.
+        share_of_noise: its part of all mismatches expected in the corpus.
+        explained: how many more mismatches it has than as many other pairs, without those in an earlier cause.
+        also: groups of nearly the same pairs.
+    """
+
+    column: str
+    value: str
+    n_pairs: int
+    n_flagged: int
+    expected_mismatches: float
+    mismatch_rate: float
+    share_of_noise: float
+    explained: float
+    also: tuple[GroupName, ...] = ()
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """A finished run in numbers. `correspondence_histogram` counts correspondence in 20 equal bins of [0, 1].
 
@@ -96,6 +126,8 @@ class RunSummary:
         noise_rate: the estimated share of mismatches, between `noise_rate_low` and `noise_rate_high` with 95 %.
         reliability: ok, weak or insufficient; None of a run that is older than it.
         reliability_reason: a code that says why it is not ok.
+        reasons: flagged pairs by reason code; docs/reason-codes.md says what each means.
+        causes: the groups of pairs that explain most of the noise, the first first.
     """
 
     n_pairs: int
@@ -121,6 +153,8 @@ class RunSummary:
     noise_rate_high: float | None = None
     reliability: str | None = None
     reliability_reason: str | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +190,15 @@ class JobEvent:
 
 @dataclass(frozen=True)
 class ReportRow:
-    """The finding on one pair. `correspondence` is in [0, 1], low = bad; rank 1 is the worst."""
+    """The finding on one pair. `correspondence` is in [0, 1], low = bad; rank 1 is the worst.
+
+    Attributes:
+        reason_code: why it is suspect, below a correspondence of 0.5; docs/reason-codes.md says what each means.
+        evidence: what was seen, by reason.
+        best_caption: the caption of the corpus that fits the image best, where it fits better than the pair's own.
+        best_caption_correspondence: how likely it truly fits; None where nothing tells.
+        repair_image_id: the image that fits the caption best, where it fits better than the pair's own.
+    """
 
     pair_id: str
     pair_key: str
@@ -170,6 +212,11 @@ class ReportRow:
     source_path: str | None = None
     row_number: int | None = None
     extra: JsonObject | None = None
+    reason_code: str | None = None
+    evidence: JsonObject | None = None
+    best_caption: str | None = None
+    best_caption_correspondence: float | None = None
+    repair_image_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ class ReportFilter:
         min_correspondence, max_correspondence: a range within [0, 1].
         image_id: only this image's pairs.
         words: only captions with these words.
+        reason: only pairs with this reason code, such as better_caption; docs/reason-codes.md lists them.
     """
 
     threshold: float | None = None
@@ -24,6 +25,7 @@ class ReportFilter:
     max_correspondence: float | None = None
     image_id: str | None = None
     words: str | None = None
+    reason: str | None = None
 
     def parameters(self) -> dict[str, str | float | None]:
         """Query parameters, by their names on the wire."""

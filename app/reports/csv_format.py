@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
 
 from app.core.repositories.reports import ReportEntry
 
@@ -50,8 +51,18 @@ def _cells(entry: ReportEntry, text: Callable[[str], str]) -> Sequence[object]:
         None if entry.source_id is None else text(entry.source_id),
         text(entry.source_path),
         entry.row_number,
-        None if entry.extra is None else json.dumps(entry.extra, ensure_ascii=False),
+        _json(entry.extra),
+        entry.reason_code,
+        _json(entry.evidence),
+        None if entry.best_caption is None else text(entry.best_caption),
+        entry.best_caption_correspondence,
+        entry.repair_image_id,
     )
+
+
+def _json(value: dict[str, Any] | None) -> str | None:  # Any: JSON
+    # It begins with a brace, so no spreadsheet runs it.
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _lines(rows: Sequence[Sequence[object]]) -> bytes:

@@ -15,4 +15,6 @@ def encode_jsonl(batches: Batches) -> Generator[bytes, None, None]:
 
 def _line(entry: ReportEntry) -> str:
     row = {**entry._asdict(), "pair_id": str(entry.pair_id), "image_id": str(entry.image_id)}
+    if entry.repair_image_id is not None:
+        row["repair_image_id"] = str(entry.repair_image_id)
     return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"

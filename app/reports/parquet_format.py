@@ -12,7 +12,7 @@ _ROW_GROUP_ROWS = 20_000
 
 
 def encode_parquet(batches: Batches) -> Generator[bytes, None, None]:
-    """A Parquet file in pieces, exact; at most one row group is in memory. `extra` is JSON text."""
+    """A Parquet file in pieces, exact; at most one row group is in memory. `extra` and `evidence` are JSON text."""
     # Imported here because a process that never serves Parquet should not carry it.
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -31,6 +31,11 @@ def encode_parquet(batches: Batches) -> Generator[bytes, None, None]:
             pa.field("source_path", pa.string(), nullable=False),
             pa.field("row_number", pa.int32(), nullable=False),
             pa.field("extra", pa.string()),
+            pa.field("reason_code", pa.string()),
+            pa.field("evidence", pa.string()),
+            pa.field("best_caption", pa.string()),
+            pa.field("best_caption_correspondence", pa.float32()),
+            pa.field("repair_image_id", pa.string()),
         ]
     )
     buffer = _Drained()
@@ -69,11 +74,14 @@ class _Drained(io.RawIOBase):
 
 def _columns(entries: list[ReportEntry]) -> list[list[object]]:
     columns: list[list[object]] = [list(column) for column in zip(*entries, strict=True)]
-    for name in ("pair_id", "image_id"):
+    for name in ("pair_id", "image_id", "repair_image_id"):
         position = ReportEntry._fields.index(name)
-        columns[position] = [str(value) for value in columns[position]]
-    extra = ReportEntry._fields.index("extra")
-    columns[extra] = [None if value is None else json.dumps(value, ensure_ascii=False) for value in columns[extra]]
+        columns[position] = [None if value is None else str(value) for value in columns[position]]
+    for name in ("extra", "evidence"):
+        position = ReportEntry._fields.index(name)
+        columns[position] = [
+            None if value is None else json.dumps(value, ensure_ascii=False) for value in columns[position]
+        ]
     return columns
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from app.core.models import ReasonCode
 from app.core.repositories import reports
 from app.core.repositories.reports import ReportFilter
 from app.dependencies import Page, ResourcesDep, SessionDep, WorkspaceId
@@ -73,6 +74,7 @@ def get_wanted_report(
     q: Annotated[
         str | None, Query(max_length=500, pattern=_NO_NUL, description="only captions with all of these words")
     ] = None,
+    reason: Annotated[ReasonCode | None, Query(description="only pairs with this reason_code")] = None,
 ) -> WantedReport:
     rows = ReportFilter(
         threshold=service.threshold_of(session, run, cut),
@@ -81,6 +83,7 @@ def get_wanted_report(
         max_correspondence=max_correspondence,
         image_id=image_id,
         caption_words=service.caption_words(q),
+        reason_code=reason,
     )
     return WantedReport(run, rows)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from app.core.models import ReasonCode
 from app.schemas import WireModel
 
 
@@ -25,6 +26,22 @@ class ReportRowView(WireModel):
     source_path: str
     row_number: int = Field(description="1 = the first row after the header")
     extra: dict[str, Any] | None = Field(description="the user's other columns")  # Any: JSON
+    reason_code: ReasonCode | None = Field(
+        description="why the pair is suspect, see docs/reason-codes.md; given below a correspondence of 0.5, or below "
+        "the run's own threshold where that is higher; null above, and in runs older than reasons"
+    )
+    evidence: dict[str, Any] | None = Field(  # Any: JSON
+        description="what was seen, by reason_code; `runner_up` holds the next reason with its own evidence"
+    )
+    best_caption: str | None = Field(
+        description="the caption of this corpus that fits the image best, where one fits better than the pair's own"
+    )
+    best_caption_correspondence: float | None = Field(
+        description="how likely that caption truly fits, 0 to 1; null where too few pairs surely match to tell"
+    )
+    repair_image_id: uuid.UUID | None = Field(
+        description="the image of this corpus that fits the caption best, where one fits better than the pair's own"
+    )
 
 
 class PairFinding(WireModel):

@@ -79,6 +79,7 @@ def report_summary(session: Session, run: PublishedRun, cut: Cut) -> RunSummary:
         "threshold": threshold,
         "fdr": run.summary.fdr if cut == Cut() else cut.fdr,
         "n_flagged": totals.n_flagged,
+        "reasons": reports.reason_counts(session, scope_of(run), threshold=threshold),
     }
     expected = _expected(totals) if run.summary.is_calibrated else {}
     return run.summary.model_copy(update=at_cut | expected)

@@ -12,6 +12,31 @@ from app.core.run_config import RunConfig
 from app.schemas import ErrorView, WireModel
 
 
+class GroupName(WireModel):
+    """A group of pairs: a column, and a value in it."""
+
+    column: str
+    value: str
+
+
+class CauseView(WireModel):
+    """A group of pairs in which more is wrong than elsewhere. Counts are of the whole group."""
+
+    column: str = Field(
+        description="folder, caption_template, caption_opening, caption_length, or column:NAME of the user's own"
+    )
+    value: str = Field(description="a folder's group holds its subfolders' pairs too")
+    n_pairs: int
+    n_flagged: int = Field(description="at the run's own threshold")
+    expected_mismatches: float = Field(description="the sum of 1 - correspondence")
+    mismatch_rate: float = Field(description="the mean of 1 - correspondence")
+    share_of_noise: float = Field(description="its part of all mismatches expected in the corpus, 0 to 1")
+    explained: float = Field(
+        description="how many more mismatches it has than as many other pairs, without those in an earlier cause"
+    )
+    also: list[GroupName] = Field(description="groups of nearly the same pairs")
+
+
 class RunSummary(WireModel):
     """A published run in numbers. Correspondence is in [0, 1], low = bad; a probability where `is_calibrated`.
 
@@ -53,6 +78,13 @@ class RunSummary(WireModel):
     )
     reliability_reason: str | None = Field(
         default=None, description="why it is not ok, such as too_few_decoys, not_separable or not_planted"
+    )
+    reasons: dict[str, int] = Field(
+        default_factory=dict,
+        description="flagged pairs by reason_code, see docs/reason-codes.md; empty in summaries older than reasons",
+    )
+    causes: list[CauseView] = Field(
+        default_factory=list, description="the groups that explain most of the noise, the first first; at most 10"
     )
 
 

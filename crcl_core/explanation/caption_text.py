@@ -10,7 +10,8 @@ from crcl_core.explanation.evidence import NotADescription
 _FILE_NAME = re.compile(
     r"""^\W*(?:
         \S+\.(?:jpe?g|png|gif|bmp|tiff?|webp|heic|svg|raw|cr2|nef)   # a name that ends as images do
-        | (?:img|dscn?|dscf|dsc|pict|mvi|pxl|gopr|dji|wp|screenshot|scan|p)[\s_-]*\d{3,}\w*(?:[\s_-]+\w*\d\w*)*   # a camera's number
+        | (?:img|dscn?|dscf|pict|mvi|pxl|gopr|dji|wp|screenshot|scan|p)[\s_-]*\d{3,}\w*   # a camera's number
+          (?:[\s_-]+\w*\d\w*)*   # and more that holds digits
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )

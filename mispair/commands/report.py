@@ -56,6 +56,9 @@ def report(
     threshold: ThresholdOption = None,
     fdr: FdrOption = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only pairs flagged as mismatches.")] = False,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="CODE", help="Only pairs with this reason, as better_caption.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows of the table; a file always holds all.")] = 20,
     data: DataOption = None,
     url: UrlOption = None,
@@ -66,7 +69,7 @@ def report(
     With --format and without -o the report goes to stdout.
     """
     check_cut(threshold, fdr)
-    rows = ReportFilter(threshold=threshold, fdr=fdr, is_flagged=True if flagged else None)
+    rows = ReportFilter(threshold=threshold, fdr=fdr, is_flagged=True if flagged else None, reason=reason)
     with open_client(data, url) as client:
         if output is not None:
             n_bytes = save_report(client, run_id, output, file_format, rows, raw=raw)
@@ -107,7 +110,7 @@ def format_of(output: Path, file_format: FileFormat | None = None) -> ReportForm
 def print_rows(rows: Iterable[ReportRow], *, no_tty: bool) -> None:
     """Print report rows as a table."""
     print_table(
-        ("rank", "correspondence", "flag", "image", "caption", "pair"),
+        ("rank", "correspondence", "flag", "image", "caption", "pair", "reason"),
         (
             (
                 row.rank,
@@ -116,6 +119,7 @@ def print_rows(rows: Iterable[ReportRow], *, no_tty: bool) -> None:
                 row.source_path,
                 shorten(row.caption),
                 row.pair_key,
+                row.reason_code,
             )
             for row in rows
         ),

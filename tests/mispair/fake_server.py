@@ -231,6 +231,11 @@ def report_row(rank: int) -> Json:
         "source_path": f"images/{rank}.jpg",
         "row_number": rank,
         "extra": None,
+        "reason_code": "better_caption" if rank == 1 else None,
+        "evidence": {"gain": 0.5} if rank == 1 else None,
+        "best_caption": None,
+        "best_caption_correspondence": None,
+        "repair_image_id": None,
     }
 
 

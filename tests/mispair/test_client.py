@@ -129,7 +129,9 @@ class TestReports:
         assert len(fake.requests) == 2
 
     def test_a_filter_is_sent_by_its_wire_names(self, client: Client, run: Run, fake: FakeServer) -> None:
-        wanted = ReportFilter(threshold=0.3, is_flagged=True, min_correspondence=0.1, image_id="i", words="red dog")
+        wanted = ReportFilter(
+            threshold=0.3, is_flagged=True, min_correspondence=0.1, image_id="i", words="red dog", reason="uncertain"
+        )
         rows = list(client.report(run.id, wanted))
         assert [row.is_mismatch for row in rows] == [True]
         parameters = dict(fake.requests[-1].url.params)
@@ -139,6 +141,7 @@ class TestReports:
             "min_correspondence": "0.1",
             "image_id": "i",
             "q": "red dog",
+            "reason": "uncertain",
             "limit": "100",
         }
 

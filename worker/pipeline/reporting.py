@@ -42,7 +42,7 @@ class Report:
     def worst_first(self) -> Iterator[ReportValues]:
         """Values of the report rows, by rank."""
         for row in np.argsort(self.rank):
-            yield (
+            yield ReportValues(
                 self.pair_ids[row],
                 int(self.rank[row]),
                 float(self.correspondence[row]),

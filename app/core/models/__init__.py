@@ -3,7 +3,7 @@ from app.core.models.base import Base, new_id
 from app.core.models.corpora import Corpus, CorpusVersion, FeatureSet, Image, Pair, Rejection
 from app.core.models.jobs import Job, JobEvent, WorkerHeartbeat
 from app.core.models.runs import ReportRow, Run
-from app.core.models.states import CorpusState, JobKind, JobState, RejectionCode, RunPhase
+from app.core.models.states import CorpusState, JobKind, JobState, ReasonCode, RejectionCode, RunPhase
 
 __all__ = [
     "ApiKey",
@@ -20,6 +20,7 @@ __all__ = [
     "JobKind",
     "JobState",
     "Pair",
+    "ReasonCode",
     "Rejection",
     "RejectionCode",
     "ReportRow",

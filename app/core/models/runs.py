@@ -41,3 +41,10 @@ class ReportRow(WorkspaceMixin, Base):
     rank: Mapped[int]  # 1 = the lowest correspondence
     correspondence: Mapped[float] = mapped_column(REAL)  # [0, 1], low = bad
     correspondence_label: Mapped[float] = mapped_column(REAL)  # SCC's floored y in [0, 1]
+    # Why the pair is suspect; null where it is not, and in runs that are older than reasons.
+    reason_code: Mapped[str | None] = mapped_column(Text)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # by reason, docs/reason-codes.md; Any is JSON
+    best_caption: Mapped[str | None] = mapped_column(Text)  # of the corpus, that fits the image better
+    best_caption_correspondence: Mapped[float | None] = mapped_column(REAL)  # [0, 1]; null where nothing tells
+    # Of the same corpus version, so it goes when the row does; a foreign key would want an index of its own.
+    repair_image_id: Mapped[uuid.UUID | None]

@@ -39,6 +39,20 @@ class RunPhase(StrEnum):
     INDEX = "index"
 
 
+class ReasonCode(StrEnum):
+    """Why a pair is suspect: crcl_core.explanation's codes, as stored and shown. docs/reason-codes.md explains them."""
+
+    SHIFTED_BLOCK = "shifted_block"
+    SWAPPED_BLOCK = "swapped_block"
+    NOT_A_DESCRIPTION = "not_a_description"
+    REPEATED_CAPTION = "repeated_caption"
+    BETTER_CAPTION = "better_caption"
+    BETTER_IMAGE = "better_image"
+    UNSUPPORTED_WORDS = "unsupported_words"
+    UNCERTAIN = "uncertain"
+    NO_MATCH = "no_match"
+
+
 class RejectionCode(StrEnum):
     """Why an input row was not accepted."""
 

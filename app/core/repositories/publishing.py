@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple, cast
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -18,9 +19,34 @@ _REPORT_TYPES = {
     "rank": "int4",
     "correspondence": "float4",
     "correspondence_label": "float4",
+    "reason_code": "text",
+    "evidence": "jsonb",
+    "best_caption": "text",
+    "best_caption_correspondence": "float4",
+    "repair_image_id": "uuid",
 }
 
-ReportValues = tuple[uuid.UUID, int, float, float]  # pair id, rank, correspondence, correspondence_label
+
+class ReportValues(NamedTuple):
+    """A report row. A tuple, because a report has millions of them.
+
+    Attributes:
+        evidence: JSON for the database; Any is it.
+    """
+
+    pair_id: uuid.UUID
+    rank: int
+    correspondence: float
+    correspondence_label: float
+    reason_code: str | None = None
+    evidence: dict[str, Any] | None = None
+    best_caption: str | None = None
+    best_caption_correspondence: float | None = None
+    repair_image_id: uuid.UUID | None = None
+
+    def columns(self) -> tuple[Any, ...]:  # Any: the columns' own types
+        """Its fields as COPY takes them."""
+        return self if self.evidence is None else self._replace(evidence=cast("Any", Jsonb(self.evidence)))
 
 
 def find_run(session: Session, claim: Claim) -> tuple[Run, CorpusVersion] | None:
@@ -57,5 +83,5 @@ def publish_report(
         session,
         "report_rows",
         _REPORT_TYPES,
-        ((claim.subject_id, claim.workspace_id, *values) for values in rows),
+        ((claim.subject_id, claim.workspace_id, *values.columns()) for values in rows),
     )

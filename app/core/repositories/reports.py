@@ -34,6 +34,7 @@ class ReportFilter:
         threshold: a correspondence below it is flagged.
         is_mismatch: only flagged rows, only the others, or None for both.
         caption_words: each must occur in the caption, in upper or lower case.
+        reason_code: only rows with this reason.
     """
 
     threshold: float
@@ -42,6 +43,7 @@ class ReportFilter:
     max_correspondence: float | None = None
     image_id: uuid.UUID | None = None
     caption_words: tuple[str, ...] = ()
+    reason_code: str | None = None
 
 
 class ReportEntry(NamedTuple):
@@ -59,6 +61,12 @@ class ReportEntry(NamedTuple):
     source_path: str
     row_number: int
     extra: dict[str, Any] | None  # Any: the user's other columns, JSON
+    # At the end, so that who reads a file by position keeps reading it.
+    reason_code: str | None = None
+    evidence: dict[str, Any] | None = None  # Any: JSON, by reason
+    best_caption: str | None = None
+    best_caption_correspondence: float | None = None
+    repair_image_id: uuid.UUID | None = None
 
 
 class HitPair(NamedTuple):
@@ -121,6 +129,18 @@ def flag_totals(session: Session, scope: ReportScope, *, threshold: float) -> Fl
         func.coalesce(func.sum(mismatch), 0.0),
     ).where(*_of(scope))
     return FlagTotals._make(session.execute(statement).one())
+
+
+def reason_counts(session: Session, scope: ReportScope, *, threshold: float) -> dict[str, int]:
+    """The flagged rows that have a reason, by its code, the most frequent first."""
+    count = func.count()
+    statement = (
+        select(ReportRow.reason_code, count)
+        .where(*_of(scope), _is_below(threshold), ReportRow.reason_code.is_not(None))
+        .group_by(ReportRow.reason_code)
+        .order_by(count.desc(), ReportRow.reason_code)
+    )
+    return {code: n for code, n in session.execute(statement) if code is not None}
 
 
 def threshold_at_fdr(session: Session, scope: ReportScope, *, fdr: float) -> float:
@@ -192,6 +212,11 @@ def _report(scope: ReportScope, wanted: ReportFilter) -> Select[*tuple[Any, ...]
             Pair.source_path,
             Pair.row_number,
             Pair.extra,
+            ReportRow.reason_code,
+            ReportRow.evidence,
+            ReportRow.best_caption,
+            ReportRow.best_caption_correspondence,
+            ReportRow.repair_image_id,
         )
         .join(Pair, Pair.id == ReportRow.pair_id)
         .where(*_of(scope), *_conditions(wanted))
@@ -213,6 +238,8 @@ def _conditions(wanted: ReportFilter) -> Iterator[ColumnElement[bool]]:
         yield ReportRow.correspondence <= cast(wanted.max_correspondence, REAL)
     if wanted.image_id is not None:
         yield Pair.image_id == wanted.image_id
+    if wanted.reason_code is not None:
+        yield ReportRow.reason_code == wanted.reason_code
     for word in wanted.caption_words:
         yield Pair.caption.ilike(f"%{_escaped(word)}%", escape=_LIKE_ESCAPE)
 

@@ -8,6 +8,14 @@ from app.core.repositories.reports import ReportEntry
 PAIR_ID = uuid.UUID("01890000-0000-7000-8000-000000000001")
 IMAGE_ID = uuid.UUID("01890000-0000-7000-8000-000000000002")
 
+FOUND: dict[str, Any] = {  # Any: the fields' own types
+    "reason_code": "better_caption",
+    "evidence": {"gain": 0.5},
+    "best_caption": "=1+1",
+    "best_caption_correspondence": 0.75,
+    "repair_image_id": IMAGE_ID,
+}
+
 
 def make_entry(**changes: Any) -> ReportEntry:  # Any: the fields' own types
     """A row about a red circle, with some fields changed."""

@@ -5,7 +5,7 @@ import pytest
 
 from app.core.repositories.reports import ReportEntry
 from app.reports.csv_format import defused, encode_csv
-from tests.app.reports.entries import IMAGE_ID, PAIR_ID, make_entry
+from tests.app.reports.entries import FOUND, IMAGE_ID, PAIR_ID, make_entry
 
 
 def _read(*entries: ReportEntry, raw: bool = False) -> list[dict[str, str]]:
@@ -39,7 +39,22 @@ class TestEncodeCsv:
                 "source_path": "images/1.png",
                 "row_number": "1",
                 "extra": '{"licence": "by"}',
+                "reason_code": "",
+                "evidence": "",
+                "best_caption": "",
+                "best_caption_correspondence": "",
+                "repair_image_id": "",
             }
+        ]
+
+    def test_what_was_found_stands_behind_the_columns_of_old(self) -> None:
+        row = _read(make_entry(**FOUND))[0]
+        assert list(row.items())[12:] == [
+            ("reason_code", "better_caption"),
+            ("evidence", '{"gain": 0.5}'),
+            ("best_caption", "'=1+1"),
+            ("best_caption_correspondence", "0.75"),
+            ("repair_image_id", str(IMAGE_ID)),
         ]
 
     def test_a_report_without_rows_still_has_its_header(self) -> None:

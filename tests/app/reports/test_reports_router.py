@@ -9,13 +9,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.auth.service import KeyContext
-from app.core.models import JobState, Run
+from app.core.models import JobState, ReportRow, Run
 from app.core.run_config import RunConfig
 from app.core.storage import Storage
 from app.pagination import encode_cursor
+from tests.app.reports.entries import FOUND
 from tests.app.runs.rows import CALIBRATED, StoredCorpus, add_published_run, add_run, end_job, store_corpus
 
 Committed = Callable[[], AbstractContextManager[Session]]
@@ -45,6 +47,19 @@ def calibrated(committed: Committed, stored: StoredCorpus) -> Run:
         return add_published_run(session, stored, SURE, config=RunConfig(encoder="toy"), summary=CALIBRATED)
 
 
+@pytest.fixture
+def explained(committed: Committed, stored: StoredCorpus) -> Run:
+    """A run that gave pair 0 a better caption, and found pairs 3 and 5 uncertain."""
+    with committed() as session:
+        run = add_published_run(session, stored, CORRESPONDENCE)
+        rows = {row.pair_id: row for row in session.execute(select(ReportRow)).scalars() if row.run_id == run.id}
+        for name, value in (FOUND | {"repair_image_id": stored.images[2].id}).items():
+            setattr(rows[stored.pairs[0].id], name, value)
+        for pair in (3, 5):
+            rows[stored.pairs[pair].id].reason_code = "uncertain"
+        return run
+
+
 def _rows(client: TestClient, run: Run, **params: Any) -> list[dict[str, Any]]:
     response = client.get(f"/v1/runs/{run.id}/report", params=params)
     assert response.status_code == 200, response.text
@@ -71,6 +86,11 @@ class TestListReport:
             "source_path": "pictures/1.png",
             "row_number": 4,
             "extra": {"licence": "by"},
+            "reason_code": None,
+            "evidence": None,
+            "best_caption": None,
+            "best_caption_correspondence": None,
+            "repair_image_id": None,
         }
 
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
@@ -241,6 +261,42 @@ class TestOtherWorkspace:
 
     def test_another_workspaces_pair_is_unknown(self, other_client: TestClient, run: Run, stored: StoredCorpus) -> None:
         assert other_client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[0].id}").status_code == 404
+
+
+class TestReasons:
+    def test_a_row_tells_its_reason_with_the_evidence(
+        self, client: TestClient, explained: Run, stored: StoredCorpus
+    ) -> None:
+        row = _rows(client, explained)[0]
+        assert {name: row[name] for name in FOUND} == FOUND | {"repair_image_id": str(stored.images[2].id)}
+
+    def test_only_one_reason_can_be_asked_for(self, client: TestClient, explained: Run) -> None:
+        assert _keys(client, explained, reason="better_caption") == ["key-0"]
+        assert _keys(client, explained, reason="uncertain") == ["key-3", "key-5"]
+        assert _keys(client, explained, reason="better_image") == []
+
+    def test_a_download_takes_a_reason(self, client: TestClient, explained: Run) -> None:
+        lines = client.get(f"/v1/runs/{explained.id}/report.jsonl", params={"reason": "uncertain"}).text.splitlines()
+        assert [json.loads(line)["pair_key"] for line in lines] == ["key-3", "key-5"]
+
+    def test_a_reason_that_does_not_exist_is_refused(self, client: TestClient, explained: Run) -> None:
+        assert client.get(f"/v1/runs/{explained.id}/report", params={"reason": "bad_luck"}).status_code == 422
+
+    def test_a_pair_shows_its_reason(self, client: TestClient, explained: Run, stored: StoredCorpus) -> None:
+        pair = client.get(f"/v1/runs/{explained.id}/pairs/{stored.pairs[0].id}").json()
+        assert (pair["reason_code"], pair["evidence"]) == ("better_caption", {"gain": 0.5})
+
+    def test_reasons_of_flagged_pairs_are_counted_at_any_threshold(self, client: TestClient, explained: Run) -> None:
+        def reasons(**params: float) -> dict[str, int]:
+            counts: dict[str, int] = client.get(f"/v1/runs/{explained.id}/summary", params=params).json()["reasons"]
+            return counts
+
+        assert reasons() == {"uncertain": 2, "better_caption": 1}
+        assert reasons(threshold=0.3) == {"better_caption": 1, "uncertain": 1}
+
+    def test_a_summary_that_is_older_than_reasons_has_no_causes(self, client: TestClient, run: Run) -> None:
+        summary = client.get(f"/v1/runs/{run.id}/summary").json()
+        assert (summary["reasons"], summary["causes"]) == ({}, [])
 
 
 class TestDownloads:

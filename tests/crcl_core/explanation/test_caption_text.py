@@ -53,6 +53,7 @@ class TestNotADescription:
             "P. T. Barnum at the circus",
             "a test tube",
             "scan 3 items",
+            "scan 2000 pages a day",
         ],
     )
     def test_descriptions_are_left_alone(self, caption: str) -> None:

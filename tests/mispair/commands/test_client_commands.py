@@ -134,9 +134,21 @@ class TestReport:
         ended = mispair("report", run_id, "--limit", 2)
         assert ended.code == 0
         lines = ended.out.splitlines()
-        assert lines[0].split("\t") == ["rank", "correspondence", "flag", "image", "caption", "pair"]
-        assert lines[1].split("\t") == ["1", "0.200", "mismatch", "images/1.jpg", "caption 1", "key-1"]
+        assert lines[0].split("\t") == ["rank", "correspondence", "flag", "image", "caption", "pair", "reason"]
+        assert lines[1].split("\t") == [
+            "1",
+            "0.200",
+            "mismatch",
+            "images/1.jpg",
+            "caption 1",
+            "key-1",
+            "better_caption",
+        ]
         assert len(lines) == 3
+
+    def test_one_reason_can_be_asked_for(self, mispair: CommandLine, run_id: str, fake: FakeServer) -> None:
+        assert mispair("report", run_id, "--reason", "better_caption").code == 0
+        assert fake.requests[-1].url.params["reason"] == "better_caption"
 
     def test_saves_in_the_format_of_the_name(
         self, mispair: CommandLine, run_id: str, tmp_path: Path, fake: FakeServer

@@ -52,3 +52,20 @@ class CheckpointError(CrclError):
 
 class ModalityUnsupportedError(CrclError):
     """An encoder was asked for a modality that it cannot embed."""
+
+
+class NotCertifiableError(CrclError):
+    """A cleaning cannot be proved: too few images or pairs would be left, or nothing was flagged.
+
+    Args:
+        code: `nothing_flagged`, `too_few_images` or `too_few_pairs`.
+        detail: One sentence.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["NotCertifiableError"], tuple[str, str]]:
+        return (NotCertifiableError, (self.code, self.detail))

@@ -13,7 +13,7 @@ from typing import Any
 
 Spec = dict[str, Any]  # Any: JSON
 Tell = Callable[[dict[str, Any]], None]  # Any: JSON
-STAGES = ("features", "train", "index")
+STAGES = ("features", "train", "explain", "index")
 
 
 def main(arguments: list[str]) -> int:
@@ -48,6 +48,10 @@ def _stage(name: str) -> Callable[[Spec, Tell], dict[str, Any]]:  # Any: JSON
         from worker.stages.training import train_corpus
 
         return train_corpus
+    if name == "explain":
+        from worker.stages.explaining import explain_corpus
+
+        return explain_corpus
     if name == "index":
         from worker.stages.indexing import index_corpus
 

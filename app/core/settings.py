@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     encoders: dict[str, str] = Field(default={"offline": "offline"}, description="registered name = encoder spec")
     default_encoder: str = "offline"
     device: str = Field(default="auto", description="auto, cpu or cuda")
+    word_captions: int = Field(
+        default=2_000,
+        ge=0,
+        description="how many shortened captions a run encodes to find words that are not in their images; 0 = none",
+    )
     threads: int = Field(default=0, ge=0, description="CPU threads of an encoder or training; 0 = all cores")
 
     lease_s: float = Field(default=60, gt=0)

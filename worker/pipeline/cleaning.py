@@ -7,6 +7,7 @@ from app.core.run_config import RunConfig
 from worker.execution import JobHandle
 from worker.pipeline.checkpoints import checkpoint_prefix
 from worker.pipeline.devices import choose_device
+from worker.pipeline.explaining import explain_report
 from worker.pipeline.features import ensure_features
 from worker.pipeline.pair_list import PairList
 from worker.pipeline.progress import RunClock
@@ -35,11 +36,14 @@ def clean_corpus(handle: JobHandle) -> None:
         pairs = handle.transaction(lambda session: PairList.read(session, version.id))
         trained = train_run(work, features, pairs)
         report = write_report(work, pairs, trained)
+        explained = explain_report(work, trained)
         work.begin(RunPhase.INDEX)
         work.run("index", {"out": str(folder)}, lambda _message: None)
         work.clock.end()
         summary = {
             **summarise(report, trained.calibration, config),
+            "reasons": explained.n_by_reason,
+            "causes": explained.causes,
             "n_images": version.n_images,
             "n_captions": version.n_captions,
             "encoder": config.encoder or handle.context.settings.default_encoder,
@@ -51,7 +55,7 @@ def clean_corpus(handle: JobHandle) -> None:
             "device": device,
             "n_threads": trained.n_threads,
         }
-        publish(work, report, summary)
+        publish(work, report, explained, summary)
         _delete_superseded(work)
 
 

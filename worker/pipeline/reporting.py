@@ -1,7 +1,7 @@
 """Phase `report`: labels become ranked report rows, a Parquet artefact and a summary; and all of it is published."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from app.core.models import RunPhase
 from app.core.repositories.publishing import ReportValues, publish_report
 from app.core.run_config import RunConfig
 from worker.pipeline.calibration import Calibration
+from worker.pipeline.explaining import Explained, PairReason
 from worker.pipeline.pair_list import PairList
 from worker.pipeline.training import Trained
 from worker.pipeline.workspace import RunWork
@@ -39,14 +40,16 @@ class Report:
     correspondence: npt.NDArray[np.float32]
     correspondence_label: npt.NDArray[np.float32]
 
-    def worst_first(self) -> Iterator[ReportValues]:
-        """Values of the report rows, by rank."""
+    def worst_first(self, reasons: Mapping[int, PairReason]) -> Iterator[ReportValues]:
+        """Values of the report rows, by rank; with the reason, by ordinal, of those that have one."""
         for row in np.argsort(self.rank):
+            reason = reasons.get(int(row))
             yield ReportValues(
                 self.pair_ids[row],
                 int(self.rank[row]),
                 float(self.correspondence[row]),
                 float(self.correspondence_label[row]),
+                *(() if reason is None else reason.columns()),
             )
 
 
@@ -76,7 +79,7 @@ def read_findings(labels_file: Path, pair_ids: list[uuid.UUID]) -> Report:
     return Report(pair_ids, rank, correspondence, label)
 
 
-def publish(work: RunWork, report: Report, summary: dict[str, Any]) -> None:  # Any: JSON
+def publish(work: RunWork, report: Report, explained: Explained, summary: dict[str, Any]) -> None:  # Any: JSON
     """Store the artefacts, then write report rows, summary and the job's end in one transaction under the fence.
 
     Raises:
@@ -93,7 +96,7 @@ def publish(work: RunWork, report: Report, summary: dict[str, Any]) -> None:  # 
             work.handle.claim,
             artefact_prefix=work.artefact_prefix,
             summary=summary,
-            rows=report.worst_first(),
+            rows=report.worst_first(explained.reasons),
         )
     )
 

@@ -4,6 +4,7 @@ import dataclasses
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
@@ -69,6 +70,23 @@ def pair_links(session: Session, version_id: uuid.UUID) -> Iterator[tuple[uuid.U
     )
     for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
         yield row.id, row.ordinal, row.caption_ordinal
+
+
+def pair_sources(session: Session, version_id: uuid.UUID) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
+    """(row number, the image's path in the archive, the user's other columns) of each pair, by ordinal. Any: JSON."""
+    statement = (
+        select(Pair.row_number, Pair.source_path, Pair.extra)
+        .where(Pair.corpus_version_id == version_id)
+        .order_by(Pair.ordinal)
+    )
+    for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
+        yield row.row_number, row.source_path, row.extra
+
+
+def image_ids(session: Session, version_id: uuid.UUID) -> Iterator[uuid.UUID]:
+    """The id of each distinct image, by ordinal."""
+    statement = select(Image.id).where(Image.corpus_version_id == version_id).order_by(Image.ordinal)
+    yield from session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)).scalars()
 
 
 def stored_features(session: Session, version_id: uuid.UUID) -> dict[str, StoredFeatures]:

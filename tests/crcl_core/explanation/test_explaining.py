@@ -26,10 +26,9 @@ UNLIKELY_CAPTION = BetterCaption(0.75, 0.25, 0.25, 8)
 
 
 class Block(NamedTuple):
-    first_pair: int
-    last_pair: int
+    first: int
+    last: int
     offset: int
-    partner: tuple[int, int] | None = None
 
 
 def explained(*found: Mapping[int, Evidence], better: BetterCandidates | None = None) -> Explanation:
@@ -99,8 +98,16 @@ class TestPairsInBlocks:
         found = pairs_in_blocks([Block(2, 4, -1)])
         assert found == dict.fromkeys((2, 3, 4), ShiftedBlock(2, 4, -1))
 
-    def test_a_swapped_block_names_its_partner(self) -> None:
-        assert pairs_in_blocks([Block(0, 0, 5, (5, 5))]) == {0: SwappedBlock(0, 0, 5, 5)}
+    def test_blocks_that_lead_into_each_other_are_swapped(self) -> None:
+        found = pairs_in_blocks([Block(0, 1, 5), Block(5, 6, -5)])
+        assert (found[0], found[6]) == (SwappedBlock(0, 1, 5, 6), SwappedBlock(5, 6, 0, 1))
+
+    def test_neighbours_of_opposite_shifts_are_not_swapped(self) -> None:
+        found = pairs_in_blocks([Block(0, 9, 1), Block(10, 19, -1)])
+        assert {evidence.code.value for evidence in found.values()} == {"shifted_block"}
+
+    def test_no_blocks_explain_nothing(self) -> None:
+        assert pairs_in_blocks([]) == {}
 
 
 class TestFindBetter:

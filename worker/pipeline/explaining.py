@@ -1,0 +1,117 @@
+"""After the ranks: why each suspect pair is one, and what causes most of the noise."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.core.models import RunPhase
+from app.core.repositories.features import image_ids, pair_sources
+from worker.pipeline.features import caption_texts
+from worker.pipeline.training import Trained
+from worker.pipeline.workspace import RunWork
+from worker.supervisor import Message
+
+
+@dataclass(frozen=True)
+class PairReason:
+    """What a report row tells of a suspect pair; the fields are the row's columns."""
+
+    reason_code: str
+    evidence: dict[str, Any]  # Any: JSON
+    best_caption: str | None
+    best_caption_correspondence: float | None
+    repair_image_id: uuid.UUID | None
+
+    def columns(self) -> tuple[Any, ...]:  # Any: the fields' own types
+        """The fields in their order; the evidence stays what it is."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the stage `explain` found.
+
+    Attributes:
+        reasons: by pair ordinal; pairs that are not suspect are not in it.
+        n_by_reason: flagged pairs by reason code.
+        causes: groups of pairs, JSON, the one that explains most first.
+    """
+
+    reasons: dict[int, PairReason]
+    n_by_reason: dict[str, int]
+    causes: list[dict[str, Any]]  # Any: JSON
+
+
+def explain_report(work: RunWork, trained: Trained) -> Explained:
+    """Explain the findings that the phase `report` has just ranked.
+
+    Raises:
+        StageInterruptedError: the stage's process died; the job may be tried again.
+    """
+    settings = work.handle.context.settings
+    sources = work.folder / "pair_sources.jsonl"
+    images = work.handle.transaction(lambda session: _write_sources(work, session, sources))
+    result = work.run(
+        "explain",
+        {
+            "out": str(work.folder),
+            "texts": str(caption_texts(work)),
+            "sources": str(sources),
+            "threshold": trained.calibration.threshold_of(work.config),
+            "round_epochs": list(trained.round_epochs),
+            "momentum": work.config.momentum,
+            "encoder": work.config.encoder or settings.default_encoder,
+            "encoders": settings.encoders,
+            "cache": str(settings.data.resolve() / "cache"),
+            "word_captions": settings.word_captions,
+        },
+        lambda message: _heard(work, message),
+    )
+    reasons = dict(_read_reasons(work.folder / "reasons.jsonl", images))
+    return Explained(reasons, result["reasons"], result["causes"])
+
+
+def _write_sources(work: RunWork, session: Session, path: Path) -> list[uuid.UUID]:
+    """Write the pairs' paths and extra columns, a JSON list a line, and return the ids of the images by ordinal."""
+    with path.open("w", encoding="utf-8") as file:
+        for source in pair_sources(session, work.version.id):
+            file.write(json.dumps(source) + "\n")
+    return list(image_ids(session, work.version.id))
+
+
+def _heard(work: RunWork, message: Message) -> None:
+    if message["kind"] == "explain":
+        work.tell(RunPhase.REPORT, message["done"] / message["total"])
+    else:
+        work.handle.event(message["kind"], {"detail": message["detail"]})
+
+
+def _read_reasons(path: Path, images: list[uuid.UUID]) -> Iterator[tuple[int, PairReason]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            yield (
+                row["pair"],
+                PairReason(
+                    reason_code=row["reason_code"],
+                    evidence=_with_ids(row["evidence"], images),
+                    best_caption=row["best_caption"],
+                    best_caption_correspondence=row["best_caption_correspondence"],
+                    repair_image_id=None if row["repair_image"] is None else images[row["repair_image"]],
+                ),
+            )
+
+
+def _with_ids(evidence: dict[str, Any], images: list[uuid.UUID]) -> dict[str, Any]:  # Any: JSON
+    """The evidence with the ids of images, for their ordinals mean nothing outside the worker."""
+    told = {name: value for name, value in evidence.items() if name != "image"}
+    if "image" in evidence:
+        told["image_id"] = str(images[evidence["image"]])
+    if "runner_up" in evidence:
+        told["runner_up"] = _with_ids(evidence["runner_up"], images)
+    return told

@@ -3,8 +3,8 @@
     python benchmarks/calibration.py train.zip --seeds 10
 
 2,000 images with their first caption, 0, 20, 40 and 60 % of the pairs shuffled (caption-level noise), and the whole
-corpus with all its captions at 40 %, one seed. Each is the service's default run: decoys, training, calibration. For
-seed s the images are drawn, the noise planted and the run seeded by s.
+corpus with all its captions at 40 %, one seed. Each is the service's default run: decoys, CRCL, out-of-fold models,
+calibration. For seed s the images are drawn, the noise planted and the run seeded by s.
 
 ECE: pairs in 15 bins of equal size by correspondence; the mean distance between their mean correspondence and the
 share that was not planted. `noise_rate_abs_error`: mean over rates and seeds; `interval_coverage`: how often the 95 %
@@ -29,9 +29,8 @@ from measuring import describe_machine, print_result, print_table
 
 from app.core.run_config import RunConfig
 from crcl_core.data import PairFeatures, caption_level_noise
-from crcl_core.detection import decoy_count, find_mismatches, plant_decoys
+from crcl_core.detection import detect_mismatches
 from crcl_core.encoders import load_encoder
-from crcl_core.training import train
 from crcl_core.types import BoolArray, FloatArray
 
 _N_IMAGES = 2_000
@@ -86,9 +85,7 @@ def measure(clean: PairFeatures, captions: int, ratio: float, seed: int) -> Cali
     noise = caption_level_noise(clean.image_index, ratio, _FIRST_NOISE_SEED + seed)
     noisy, is_mismatch = dataclasses.replace(clean, image_index=noise.image_index), noise.is_mismatch
     config = RunConfig(seed=seed)
-    planted = plant_decoys(noisy, decoy_count(noisy.n_pairs), seed)
-    trained = train(planted.features, training_config(config, noisy))
-    found = find_mismatches(trained.shadow_labels, noisy.n_pairs, seed=seed)
+    found = detect_mismatches(noisy, training_config(config, noisy)).findings
     if found.calibration is None:
         raise RuntimeError(f"{ratio:g}, seed {seed}: not calibrated, {found.reason}")
     is_flagged = found.correspondence < np.float32(found.default_threshold(config.fdr))

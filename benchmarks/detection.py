@@ -3,9 +3,9 @@
     python benchmarks/detection.py train.zip --noise 0.4 --captions-per-image 5 --seeds 3 --eval dev.zip
 
 For seed s the images of a share `--noise` of the pairs are shuffled among those pairs (caption-level noise, NumPy seed
-1234 + s), and the service's default run of seed s follows: decoys are planted, CRCL trains, and the score is what the
-report orders by. AUROC: 1 = clean. Average precision: positive = mismatch.
-`--set method=crcl` plants no decoys.
+1234 + s), and the service's default run of seed s follows: decoys are planted, CRCL trains, models that never saw a
+pair judge it, and the score is what the report orders by. AUROC: 1 = clean. Average precision: positive = mismatch.
+`--set method=crcl` is the paper's method alone.
 r_sum: recall at 1, 5 and 10 both ways, summed, of the trained model on the clean archive `--eval`, with all its
 captions. With `--captions-per-image 1` only the first caption of each image takes part.
 
@@ -27,10 +27,10 @@ from retrieving import r_sum_on
 
 from app.core.run_config import RunConfig
 from crcl_core.data import PairFeatures, caption_level_noise
-from crcl_core.detection import decoy_count, find_mismatches, plant_decoys
+from crcl_core.detection import detect_mismatches
 from crcl_core.encoders import load_encoder
 from crcl_core.evaluation import auroc, average_precision
-from crcl_core.training import TrainingConfig, train
+from crcl_core.training import TrainingConfig
 from mispair.commands.run_settings import read_settings
 
 _FIRST_NOISE_SEED = 1234
@@ -78,18 +78,17 @@ def measure(
     started_at = time.monotonic()
     planted = caption_level_noise(corpus.image_index, noise, _FIRST_NOISE_SEED + config.seed)
     noisy = dataclasses.replace(corpus, image_index=planted.image_index)
-    n_decoys = decoy_count(noisy.n_pairs) if config.method == "default" else 0
-    planted_decoys = plant_decoys(noisy, n_decoys, config.seed)
-    trained = train(planted_decoys.features, training_config(config, noisy), has_joint_space=has_joint_space)
-    found = find_mismatches(trained.shadow_labels, noisy.n_pairs, seed=config.seed)
+    found = detect_mismatches(
+        noisy, training_config(config, noisy), is_plain=config.method == "crcl", has_joint_space=has_joint_space
+    )
     # The report's order: correspondence never falls with this score, which breaks its ties.
-    score = found.rank_score
+    score = found.findings.rank_score
     return SeedResult(
         seed=config.seed,
         n_mismatches=int(planted.is_mismatch.sum()),
         auroc=auroc(score, ~planted.is_mismatch),
         average_precision=average_precision(score, planted.is_mismatch),
-        r_sum=None if held_out is None else r_sum_on(held_out, trained.model),
+        r_sum=None if held_out is None else r_sum_on(held_out, found.training.model),
         seconds=seconds_since(started_at),
     )
 

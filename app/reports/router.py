@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from app.core.models import ReasonCode
 from app.core.repositories import reports
 from app.core.repositories.reports import ReportFilter
-from app.dependencies import Page, ResourcesDep, SessionDep, WorkspaceId
+from app.dependencies import Page, ResourcesDep, SessionDep, StorageDep, WorkspaceId
 from app.pagination import view_page
 from app.problems import problems
 from app.reports import service
@@ -142,9 +142,11 @@ def get_summary(run: PublishedRunDep, session: SessionDep, cut: CutDep) -> RunSu
 
 
 @router.get("/pairs/{pair_id}", responses=problems(404, 409))
-def get_pair(pair_id: uuid.UUID, run: PublishedRunDep, session: SessionDep, cut: CutDep) -> PairDetail:
-    """Show the finding on one pair, with its image and all captions of that image."""
-    return service.pair_detail(session, run, pair_id, cut)
+def get_pair(
+    pair_id: uuid.UUID, run: PublishedRunDep, session: SessionDep, storage: StorageDep, cut: CutDep
+) -> PairDetail:
+    """Show the finding on one pair, with its image, all captions of that image and the trajectory of its label."""
+    return service.pair_detail(session, storage, run, pair_id, cut)
 
 
 def _download(

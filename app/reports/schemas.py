@@ -67,8 +67,18 @@ class ImageFacts(WireModel):
     sha256: str
 
 
+class TrajectoryPoint(WireModel):
+    """The label of a pair after one epoch."""
+
+    round: int = Field(description="from 0; every round trains a fresh model")
+    label: float = Field(description="the unfloored label, 0 to 1")
+
+
 class PairDetail(ReportRowView):
-    """A report row with its image and every caption of that image, worst first."""
+    """A report row with its image, every caption of that image, worst first, and how its label came about."""
 
     image: ImageFacts
     captions: list[PairFinding] = Field(description="at most 500")
+    trajectory: list[TrajectoryPoint] = Field(
+        description="the label after each epoch of training; empty in runs older than the record of it"
+    )

@@ -8,9 +8,11 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import InvalidPayloadError, NotFoundError, WrongStateError
 from app.core.models import Image
-from app.core.repositories import images, reports
+from app.core.repositories import images, pairs, reports
 from app.core.repositories.reports import FlagTotals, ReportEntry, ReportFilter, ReportScope
-from app.reports.schemas import ImageFacts, PairDetail, PairFinding, ReportRowView
+from app.core.storage import Storage
+from app.reports.schemas import ImageFacts, PairDetail, PairFinding, ReportRowView, TrajectoryPoint
+from app.reports.trajectory import label_trajectory
 from app.runs.schemas import RunSummary
 from app.runs.service import PublishedRun
 
@@ -85,8 +87,8 @@ def report_summary(session: Session, run: PublishedRun, cut: Cut) -> RunSummary:
     return run.summary.model_copy(update=at_cut | expected)
 
 
-def pair_detail(session: Session, run: PublishedRun, pair_id: uuid.UUID, cut: Cut) -> PairDetail:
-    """One report row with its image and what was found on every caption of that image.
+def pair_detail(session: Session, storage: Storage, run: PublishedRun, pair_id: uuid.UUID, cut: Cut) -> PairDetail:
+    """One report row with its image, what was found on every caption of that image, and how its label moved.
 
     Raises:
         NotFoundError: the run has no such pair.
@@ -100,7 +102,8 @@ def pair_detail(session: Session, run: PublishedRun, pair_id: uuid.UUID, cut: Cu
         raise NotFoundError(f"pair {pair_id} does not exist in run {run.id}")
     of_image = ReportFilter(threshold, image_id=image.id)
     siblings = reports.report_page(session, scope, of_image, after_rank=0, limit=_MAX_CAPTIONS)
-    return _detail(entry, image, siblings)
+    ordinal = pairs.pair_ordinal(session, scope.workspace_id, pair_id)
+    return _detail(entry, image, siblings, label_trajectory(storage, run, ordinal))
 
 
 def _expected(totals: FlagTotals) -> dict[str, float | None]:
@@ -111,7 +114,9 @@ def _expected(totals: FlagTotals) -> dict[str, float | None]:
     }
 
 
-def _detail(entry: ReportEntry, image: Image, siblings: Sequence[ReportEntry]) -> PairDetail:
+def _detail(
+    entry: ReportEntry, image: Image, siblings: Sequence[ReportEntry], trajectory: list[TrajectoryPoint]
+) -> PairDetail:
     row = ReportRowView.model_validate(entry)
     return PairDetail(
         **row.model_dump(),
@@ -126,4 +131,5 @@ def _detail(entry: ReportEntry, image: Image, siblings: Sequence[ReportEntry]) -
             sha256=image.sha256.hex(),
         ),
         captions=[PairFinding.model_validate(sibling) for sibling in siblings],
+        trajectory=trajectory,
     )

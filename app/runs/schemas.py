@@ -37,6 +37,27 @@ class CauseView(WireModel):
     also: list[GroupName] = Field(description="groups of nearly the same pairs")
 
 
+class CertificateRefusal(WireModel):
+    """Why a run that was asked for a certificate has none."""
+
+    code: str = Field(description="nothing_flagged, too_few_images or too_few_pairs")
+    detail: str
+
+
+class CertificateSummary(WireModel):
+    """What a run's certificate shows; `GET /certificate` has the whole."""
+
+    verdict: Literal["helps", "harms", "not_shown"] | None = Field(
+        default=None,
+        description="helps: trained on the cleaned corpus, the recipe retrieves better than on the raw and on a "
+        "randomly thinned one, by the 95 % intervals of the differences; null where it was refused",
+    )
+    r_sum: dict[str, float] | None = Field(
+        default=None, description="mean recall sum on held-out pairs of raw, cleaned and random"
+    )
+    refusal: CertificateRefusal | None = None
+
+
 class RunSummary(WireModel):
     """A published run in numbers. Correspondence is in [0, 1], low = bad; a probability where `is_calibrated`.
 
@@ -65,8 +86,17 @@ class RunSummary(WireModel):
         description="of the encoder, or of the regions that it gives, where those are read"
     )
     round_epochs: list[int]
+    warmup_epochs: int | None = Field(
+        default=None, description="of each round, before its round_epochs; null in summaries older than it"
+    )
+    fold_unit: Literal["pair", "image"] | None = Field(
+        default=None,
+        description="what left the training together when pairs were judged by models that never saw them: image where "
+        "the captions of an image are wrong together; null of method crcl, and in older summaries",
+    )
     n_words: int | None = Field(default=None, description="words that the model knows; null where it reads vectors")
     r_sum: float | None = None
+    certificate: CertificateSummary | None = Field(default=None, description="null where none was asked for")
     seconds_by_phase: dict[str, float]
     is_calibrated: bool = Field(default=False, description="whether correspondence is the probability of a match")
     n_decoys: int = Field(default=0, description="known mismatches planted before training; none is in the report")

@@ -3,8 +3,10 @@
 from crcl_core.detection.calibration import Calibration, Reliability, ReliabilityReason, calibrate
 from crcl_core.detection.decision import threshold_at_fdr
 from crcl_core.detection.decoys import MIN_DECOYS, PlantedDecoys, decoy_count, plant_decoys
+from crcl_core.detection.detecting import Detection, detect_mismatches, out_of_fold_epochs
 from crcl_core.detection.encoder_similarity import encoder_similarity
 from crcl_core.detection.findings import Findings, find_mismatches
+from crcl_core.detection.folds import FoldUnit
 from crcl_core.detection.held_out import HeldOutEmbeddings
 from crcl_core.detection.lemon import LemonTerms, lemon_score, lemon_terms
 from crcl_core.detection.mismatch_rate import MismatchRate
@@ -13,7 +15,9 @@ from crcl_core.detection.pair_neighbours import PairNeighbours, nearest_pairs
 __all__ = [
     "MIN_DECOYS",
     "Calibration",
+    "Detection",
     "Findings",
+    "FoldUnit",
     "HeldOutEmbeddings",
     "LemonTerms",
     "MismatchRate",
@@ -23,11 +27,13 @@ __all__ = [
     "ReliabilityReason",
     "calibrate",
     "decoy_count",
+    "detect_mismatches",
     "encoder_similarity",
     "find_mismatches",
     "lemon_score",
     "lemon_terms",
     "nearest_pairs",
+    "out_of_fold_epochs",
     "plant_decoys",
     "threshold_at_fdr",
 ]

@@ -52,25 +52,28 @@ class Findings:
         return min(threshold_at_fdr(self.correspondence, fdr), _LIKELIER_RIGHT)
 
 
-def find_mismatches(scores: DoubleArray, n_pairs: int, *, seed: int) -> Findings:
+def find_mismatches(scores: DoubleArray, n_pairs: int, *, seed: int, labels: DoubleArray | None = None) -> Findings:
     """Calibrates the scores of a training.
 
     A calibration that cannot be trusted at all is dropped: a rate and probabilities that say "all mismatch" of a corpus
     where nothing was learned would be taken at their word.
 
     Args:
-        scores: (N + M,) float64 in [0, 1] of the pairs and, behind them, the decoys; the unfloored labels.
+        scores: (N + M,) float64 of the pairs and, behind them, the decoys; low = bad.
         n_pairs: N.
         seed: Of the run.
+        labels: (N + M,) in [0, 1], the unfloored labels, which stand in where the scores cannot be calibrated; None
+            where they are the scores.
     """
+    labels = scores if labels is None else labels
     of_pairs, of_decoys = scores[:n_pairs], scores[n_pairs:]
     calibration = calibrate(of_pairs, of_decoys, seed=seed)
     if calibration is None:
         reason = ReliabilityReason.TOO_FEW_DECOYS if len(of_decoys) else ReliabilityReason.NOT_PLANTED
-        return _uncalibrated(of_pairs, len(of_decoys), reason)
+        return _uncalibrated(labels[:n_pairs], len(of_decoys), reason)
     if calibration.reliability is Reliability.INSUFFICIENT:
         assert calibration.reason is not None
-        return _uncalibrated(of_pairs, len(of_decoys), calibration.reason)
+        return _uncalibrated(labels[:n_pairs], len(of_decoys), calibration.reason)
     return Findings(
         correspondence=calibration.correspondence,
         rank_score=of_pairs,
@@ -81,10 +84,10 @@ def find_mismatches(scores: DoubleArray, n_pairs: int, *, seed: int) -> Findings
     )
 
 
-def _uncalibrated(scores: DoubleArray, n_decoys: int, reason: ReliabilityReason) -> Findings:
+def _uncalibrated(labels: DoubleArray, n_decoys: int, reason: ReliabilityReason) -> Findings:
     return Findings(
-        correspondence=scores.clip(0.0, 1.0).astype(np.float32),
-        rank_score=scores,
+        correspondence=labels.clip(0.0, 1.0).astype(np.float32),
+        rank_score=labels,
         n_decoys=n_decoys,
         calibration=None,
         reliability=Reliability.INSUFFICIENT,

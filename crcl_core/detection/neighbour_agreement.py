@@ -1,8 +1,7 @@
-"""Whether pairs like this one say what it says: neighbours and siblings as evidence about a pair."""
+"""Whether pairs like this one say what it says: neighbours, and siblings first among them, as evidence."""
 
 import numpy as np
 
-from crcl_core.data import PairFeatures
 from crcl_core.detection.cosines import unit_rows
 from crcl_core.detection.decoys import PlantedDecoys
 from crcl_core.detection.encoder_similarity import global_vectors
@@ -12,11 +11,11 @@ from crcl_core.types import DoubleArray, FloatArray, IntArray
 N_NEIGHBOURS = 30
 _DISTANCE_DECAY = 0.1
 _BLOCK_BYTES = 64 << 20
-# Labels of siblings that add up to less say nothing.
-_LEAST_TRUST = 0.1
 
 
-def neighbour_agreement(planted: PlantedDecoys, labels: DoubleArray) -> DoubleArray:
+def neighbour_agreement(
+    planted: PlantedDecoys, labels: DoubleArray, *, are_siblings_evidence: bool = True
+) -> DoubleArray:
     """Computes how well a pair agrees with the pairs of like images, and with those of like captions.
 
     With y the labels and d the cosine distance between the encoder's vectors, over the 30 pairs j whose images are
@@ -31,6 +30,7 @@ def neighbour_agreement(planted: PlantedDecoys, labels: DoubleArray) -> DoubleAr
     Args:
         planted: The corpus, one vector an image and a caption, and its decoys.
         labels: (N + M,) in [0, 1].
+        are_siblings_evidence: Whether pairs of the same image may testify for each other.
 
     Returns:
         (2, N + M) float64 in [-1, 1], low = bad: by like images, by like captions. 0 where no neighbour is trusted.
@@ -52,37 +52,11 @@ def neighbour_agreement(planted: PlantedDecoys, labels: DoubleArray) -> DoubleAr
         distances = np.concatenate((found.distances, found.distances[origins[side]]))
         of_decoys = pairs[planted.n_pairs :]
         of_decoys[of_decoys == origins[other][:, None]] = -1
+        if not are_siblings_evidence:
+            image_index = planted.features.image_index
+            pairs[image_index[pairs] == image_index[:, None]] = -1
         sides.append(_agreement(PairNeighbours(pairs, distances), unit_rows(said), said_index, trust))
     return np.stack(sides)
-
-
-def sibling_agreement(features: PairFeatures, labels: DoubleArray) -> DoubleArray:
-    """Computes how close a pair's caption is to the other captions of its image, weighed by their labels.
-
-    Args:
-        features: The corpus with its decoys, which are siblings like others, so their labels must be low.
-        labels: (N,) in [0, 1].
-
-    Returns:
-        (N,) float64 in [-1, 1], low = bad; NaN where no other caption of the image is trusted at all.
-    """
-    captions = unit_rows(global_vectors(features)[1])
-    total = np.zeros((features.n_images, captions.shape[1]), dtype=np.float32)
-    weight = np.bincount(features.image_index, weights=labels, minlength=features.n_images)
-    n_rows = max(1, _BLOCK_BYTES // max(1, captions[:1].nbytes))
-    parts = [slice(start, start + n_rows) for start in range(0, features.n_pairs, n_rows)]
-    for part in parts:
-        weighed = captions[features.caption_index[part]] * labels[part, None].astype(np.float32)
-        np.add.at(total, features.image_index[part], weighed)
-    agreement = np.full(features.n_pairs, np.nan)
-    for part in parts:
-        own = captions[features.caption_index[part]]
-        others = weight[features.image_index[part]] - labels[part]
-        # The pair's own caption out of the image's sum again: its cosine with itself is 1.
-        sums = (total[features.image_index[part]] * own).sum(axis=1) - labels[part] * (own * own).sum(axis=1)
-        is_known = others > _LEAST_TRUST
-        agreement[part][is_known] = sums[is_known] / others[is_known]
-    return agreement
 
 
 def _agreement(neighbours: PairNeighbours, said: FloatArray, said_index: IntArray, trust: DoubleArray) -> DoubleArray:

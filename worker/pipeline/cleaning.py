@@ -5,7 +5,9 @@ from app.core.models import RunPhase
 from app.core.repositories.publishing import find_run
 from app.core.run_config import RunConfig
 from worker.execution import JobHandle
+from worker.pipeline.certifying import certify_run
 from worker.pipeline.checkpoints import checkpoint_prefix
+from worker.pipeline.checks import ensure_checks
 from worker.pipeline.devices import choose_device
 from worker.pipeline.explaining import explain_report
 from worker.pipeline.features import ensure_features
@@ -17,7 +19,7 @@ from worker.pipeline.workspace import RunWork, working_folder
 
 
 def clean_corpus(handle: JobHandle) -> None:
-    """Do a claimed run: features, train, report, index, publication.
+    """Do a claimed run: features, train, report, a certificate where one is asked for, index, publication.
 
     Raises:
         JobFailedError: the run cannot succeed.
@@ -31,12 +33,14 @@ def clean_corpus(handle: JobHandle) -> None:
     config = RunConfig.model_validate(run.config)
     device = choose_device(handle.context.settings.device)
     with working_folder(handle) as folder:
-        work = RunWork(handle, config, version, folder, RunClock(), device)
+        work = RunWork(handle, config, version, folder, RunClock(is_certified=config.certify), device)
         features = ensure_features(work)
+        ensure_checks(work, features)
         pairs = handle.transaction(lambda session: PairList.read(session, version.id))
         trained = train_run(work, features, pairs)
         report = write_report(work, pairs, trained)
         explained = explain_report(work, trained)
+        certificate = certify_run(work, features, trained)
         work.begin(RunPhase.INDEX)
         work.run("index", {"out": str(folder)}, lambda _message: None)
         work.clock.end()
@@ -49,8 +53,11 @@ def clean_corpus(handle: JobHandle) -> None:
             "encoder": config.encoder or handle.context.settings.default_encoder,
             "encoder_fingerprint": features.fingerprint,
             "round_epochs": list(trained.round_epochs),
+            "warmup_epochs": trained.warmup_epochs,
+            "fold_unit": trained.fold_unit,
             "n_words": trained.n_words,
             "r_sum": trained.r_sum,
+            "certificate": certificate,
             "seconds_by_phase": work.clock.seconds_by_phase,
             "device": device,
             "n_threads": trained.n_threads,

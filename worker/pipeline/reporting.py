@@ -15,13 +15,14 @@ from app.core.models import RunPhase
 from app.core.repositories.publishing import ReportValues, publish_report
 from app.core.run_config import RunConfig
 from worker.pipeline.calibration import Calibration
+from worker.pipeline.certifying import CERTIFICATE_FILES
 from worker.pipeline.explaining import Explained, PairReason
 from worker.pipeline.pair_list import PairList
 from worker.pipeline.training import Trained
 from worker.pipeline.workspace import RunWork
 
 _HISTOGRAM_BINS = 20
-_ARTEFACTS = ("model.safetensors", "report.parquet", "pairs.npz")
+_ARTEFACTS = ("model.safetensors", "report.parquet", "pairs.npz", "trajectories.f16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,8 @@ def publish(work: RunWork, report: Report, explained: Explained, summary: dict[s
     work.handle.check()
     storage = work.handle.context.storage
     folders = (path for path in sorted((work.folder / "index").rglob("*")) if path.is_file())
-    for path in (*(work.folder / name for name in _ARTEFACTS), *folders):
+    certificate = (work.folder / name for name in CERTIFICATE_FILES if (work.folder / name).exists())
+    for path in (*(work.folder / name for name in _ARTEFACTS), *certificate, *folders):
         storage.put_file(f"{work.artefact_prefix}/{path.relative_to(work.folder).as_posix()}", path)
     work.handle.transaction(
         lambda session: publish_report(

@@ -8,6 +8,7 @@ import numpy as np
 
 from app.core.models import RunPhase
 from app.core.repositories.features import StoredFeatures
+from app.core.run_config import RunConfig
 from worker.pipeline.calibration import Calibration
 from worker.pipeline.checkpoints import CheckpointKeeper
 from worker.pipeline.features import caption_texts, fetch_features
@@ -36,10 +37,12 @@ _SHARED = (
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left in the working folder: `labels.npz`, `model.safetensors`, embeddings.
+    """What a training left in the working folder: `labels.npz`, `model.safetensors`, embeddings, held-out embeddings.
 
     Attributes:
         calibration: what correspondence means in it.
+        warmup_epochs: of each round, before the `round_epochs`.
+        fold_unit: what the folds kept together, `pair` or `image`; None where nothing was judged out of fold.
         n_words: how many words of the captions the model knows; None where it reads caption vectors.
         n_threads: with how many threads it computed, in the attempt that began it as in those that went on with it.
     """
@@ -48,6 +51,8 @@ class Trained:
     calibration: Calibration
     r_sum: float | None
     round_epochs: tuple[int, ...]
+    warmup_epochs: int
+    fold_unit: str | None
     n_words: int | None
     n_threads: int
 
@@ -64,7 +69,6 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
     keeper.restore()
     np.savez(work.folder / "pairs.npz", image_index=pairs.image_index, caption_index=pairs.caption_index)
     images, captions = fetch_features(work, features)
-    values = {name: getattr(work.config, name) for name in _SHARED}
     result = work.run(
         "train",
         {
@@ -75,7 +79,7 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
             "pairs": str(work.folder / "pairs.npz"),
             "method": work.config.method,
             "fdr": work.config.fdr,
-            "config": {name: value for name, value in values.items() if value is not None},
+            "config": training_settings(work.config),
             "has_joint_space": features.joint_dim is not None,
             "checkpoints": str(keeper.folder),
             "out": str(work.folder),
@@ -88,22 +92,33 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
         calibration=Calibration(**result["calibration"]),
         r_sum=result["r_sum"],
         round_epochs=tuple(result["round_epochs"]),
+        warmup_epochs=result["warmup_epochs"],
+        fold_unit=result["fold_unit"],
         n_words=result["n_words"],
         n_threads=keeper.n_threads,
     )
 
 
+def training_settings(config: RunConfig) -> dict[str, Any]:  # Any: JSON
+    """Those settings of a training that a run chose; the others follow from the model and the corpus's size."""
+    values = {name: getattr(config, name) for name in _SHARED}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _heard(work: RunWork, keeper: CheckpointKeeper, message: Message) -> None:
+    if message["kind"] == "fold_model":
+        done = {"n_done": message["n_done"], "n_total": message["n_total"]}
+        work.tell(RunPhase.TRAIN, message["share"], events={"fold_model": done})
+        return
     if message["kind"] != "epoch":
         work.handle.event(message["kind"], {"detail": message["detail"]})
         return
     epoch = _epoch_event(message["report"])
-    share = epoch["n_done"] / epoch["n_total"]
     checkpoint = keeper.store(message["checkpoint"])
     events = {"epoch": epoch}
     if checkpoint is not None:
         events["checkpoint"] = {"step": checkpoint["step"]}
-    work.tell(RunPhase.TRAIN, share, events=events, metrics=epoch, checkpoint=checkpoint)
+    work.tell(RunPhase.TRAIN, message["share"], events=events, metrics=epoch, checkpoint=checkpoint)
     keeper.forget_old()
 
 

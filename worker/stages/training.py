@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from app.core.errors import JobFailedError
-from crcl_core.detection import Findings, decoy_count, find_mismatches, plant_decoys
-from crcl_core.training import EpochReport, TrainingConfig, save_model, train
+from crcl_core.detection import Detection, Findings, detect_mismatches, out_of_fold_epochs
+from crcl_core.training import EpochReport, TrainingConfig, save_model
 from crcl_core.types import CheckpointError
 from worker.stages.training_features import load_features
 from worker.trainer import Spec, Tell
@@ -19,17 +19,18 @@ _STOPPED = 75  # the exit status by which programs say "try again later"
 
 
 def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
-    """Train, and write `model.safetensors`, `labels.npz` and the embeddings.
+    """Train and judge, and write `model.safetensors`, `labels.npz`, `trajectories.f16` and the embeddings.
 
     Args:
         spec: what `load_features` reads; `config` (those values of a TrainingConfig that do not follow from the model
-            and the corpus's size), `method` (`default` plants decoys, `crcl` none), `fdr`, `has_joint_space`, `device`,
+            and the corpus's size), `method` (`crcl` is the paper's alone), `fdr`, `has_joint_space`, `device`,
             `n_threads`, `checkpoints` (folder, may hold one to go on from), `out`.
-        tell: gets an `epoch` message after each checkpoint.
+        tell: gets an `epoch` message after each checkpoint and a `fold_model` message after each out-of-fold model,
+            both with the `share` of the stage that is done.
 
     Returns:
         `r_sum`, `serving_epoch`, `n_epochs`, `round_epochs`; `n_words`, None where captions are vectors;
-        `calibration`, see `_calibration`.
+        `calibration`, see `_calibration`; `fold_unit`, `pair` or `image`, None where nothing was judged out of fold.
 
     Raises:
         SystemExit: it was asked to stop (SIGTERM), and did behind its next checkpoint.
@@ -42,44 +43,72 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         config = TrainingConfig.for_corpus(features.n_pairs, features.n_images, **spec["config"])
     except ValueError as error:
         raise JobFailedError(f"the configuration cannot be trained with: {error}", code="invalid_config") from error
-    planted = plant_decoys(features, decoy_count(features.n_pairs) if spec["method"] == "default" else 0, config.seed)
     folder = Path(spec["checkpoints"])
 
+    n_later_epochs = 0.0 if spec["method"] == "crcl" else out_of_fold_epochs(config)
+    share_of_crcl = config.n_total_epochs / (config.n_total_epochs + n_later_epochs)
+
     def on_epoch(report: EpochReport) -> None:
-        tell({"kind": "epoch", "report": report.to_json(), "checkpoint": _newest(folder)})
+        share = share_of_crcl * report.n_done_epochs / report.n_total_epochs
+        tell({"kind": "epoch", "report": report.to_json(), "checkpoint": _newest(folder), "share": share})
         if is_asked.is_set():
             raise SystemExit(_STOPPED)
 
-    options = {"has_joint_space": spec["has_joint_space"], "device": spec["device"], "on_epoch": on_epoch}
+    def on_model(n_done: int, n_total: int) -> None:
+        share = share_of_crcl + (1 - share_of_crcl) * n_done / n_total
+        tell({"kind": "fold_model", "n_done": n_done, "n_total": n_total, "share": share})
+        if is_asked.is_set():
+            raise SystemExit(_STOPPED)
+
+    options = {
+        "is_plain": spec["method"] == "crcl",
+        "has_joint_space": spec["has_joint_space"],
+        "device": spec["device"],
+        "checkpoint_folder": folder,
+        "on_epoch": on_epoch,
+        "on_model": on_model,
+    }
     try:
-        result = train(planted.features, config, checkpoint_folder=folder, **options)
+        detection = detect_mismatches(features, config, **options)
     except CheckpointError as error:
         # Of another configuration or code, or damaged: the work starts over rather than fails.
         tell({"kind": "checkpoint_refused", "detail": str(error)})
         for path in folder.iterdir():
             path.unlink()
-        result = train(planted.features, config, checkpoint_folder=folder, **options)
-    out = Path(spec["out"])
-    save_model(out / "model.safetensors", result.model, result.spec, vocabulary=vocabulary, config=config)
-    findings = find_mismatches(result.shadow_labels, features.n_pairs, seed=config.seed)
-    np.savez(
-        out / "labels.npz",
-        labels=result.labels[: features.n_pairs],
-        shadow_labels=result.shadow_labels[: features.n_pairs],
-        history=result.label_history[:, : features.n_pairs],
-        correspondence=findings.correspondence,
-        rank_score=findings.rank_score,
-    )
-    np.save(out / "image_embeddings.npy", result.image_embeddings)
-    np.save(out / "caption_embeddings.npy", result.caption_embeddings)
+        detection = detect_mismatches(features, config, **options)
+    _write(Path(spec["out"]), detection, features.n_pairs)
+    result = detection.training
+    save_model(Path(spec["out"]) / "model.safetensors", result.model, result.spec, vocabulary=vocabulary, config=config)
     return {
         "r_sum": result.r_sum,
         "serving_epoch": result.serving_epoch,
         "n_epochs": len(result.reports),
         "round_epochs": list(config.round_epochs),
+        "warmup_epochs": config.warmup_epochs,
         "n_words": None if vocabulary is None else len(vocabulary.words),
-        "calibration": _calibration(findings, spec["fdr"]),
+        "calibration": _calibration(detection.findings, spec["fdr"]),
+        "fold_unit": None if detection.out_of_fold is None else detection.out_of_fold.unit.value,
     }
+
+
+def _write(out: Path, detection: Detection, n_pairs: int) -> None:
+    """Write what was found; decoys are in none of it."""
+    result, findings = detection.training, detection.findings
+    np.savez(
+        out / "labels.npz",
+        labels=result.labels[:n_pairs],
+        shadow_labels=result.shadow_labels[:n_pairs],
+        history=result.label_history[:, :n_pairs],
+        correspondence=findings.correspondence,
+        rank_score=findings.rank_score,
+    )
+    # The epochs of a pair side by side, so that the service reads one pair's with one short read.
+    np.ascontiguousarray(result.label_history[:, :n_pairs].T).astype("<f2").tofile(out / "trajectories.f16")
+    np.save(out / "image_embeddings.npy", result.image_embeddings)
+    np.save(out / "caption_embeddings.npy", result.caption_embeddings)
+    held_out = detection.held_out()
+    if held_out is not None:
+        held_out.save(out)
 
 
 def _calibration(findings: Findings, fdr: float) -> dict[str, Any]:  # Any: JSON

@@ -1,6 +1,6 @@
 """What exactly is wrong: a reason with its evidence for each suspect pair, and the groups that cause most noise."""
 
-from crcl_core.explanation.better_candidates import BetterCandidates, find_better, is_convincing
+from crcl_core.explanation.better_candidates import BetterCandidates, find_better
 from crcl_core.explanation.blocks import MisplacedBlock, pairs_in_blocks
 from crcl_core.explanation.candidates import Candidates, best_captions, best_images
 from crcl_core.explanation.causes import Cause, causes
@@ -35,7 +35,6 @@ __all__ = [
     "explain",
     "find_better",
     "folder_columns",
-    "is_convincing",
     "leave_words_out",
     "pairs_in_blocks",
     "round_estimates",

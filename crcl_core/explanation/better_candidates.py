@@ -1,23 +1,24 @@
 """What fits the suspect pairs better, and how likely it is the right one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
 
 from crcl_core.detection import HeldOutEmbeddings
-from crcl_core.explanation.candidate_probability import CandidateCurve
+from crcl_core.explanation.candidate_probability import MIN_SURE_PAIRS, CandidateCurve
 from crcl_core.explanation.candidates import NOTHING, Candidates, best_captions, best_images
-from crcl_core.explanation.evidence import BetterCaption, BetterImage, Candidate
-from crcl_core.types import FloatArray, IntArray
+from crcl_core.explanation.evidence import BetterCaption, BetterImage
+from crcl_core.types import BoolArray, FloatArray, IntArray
 
 SURE_ABOVE = 0.9
 MAX_SURE_PAIRS = 1_000
-# Two temperatures of the training (0.05): where no curve tells, a candidate must fit this much better.
-_CLEAR_GAIN = 0.1
-_LIKELIER_RIGHT = 0.5
+# Of the cosines of pairs that surely match: what a candidate must reach, and what the pair itself must not.
+_FITTING_QUANTILE, _OWN_QUANTILE = 0.25, 0.05
+# Four temperatures of the training (0.05): where too few pairs surely match, a candidate must fit this much better.
+_CLEAR_GAIN = 0.2
 
 
 @final
@@ -27,13 +28,6 @@ class BetterCandidates:
 
     captions: dict[int, BetterCaption]
     images: dict[int, BetterImage]
-
-
-def is_convincing(candidate: Candidate) -> bool:
-    """Whether a candidate is a reason in itself: likelier right than wrong or, where nothing tells, much better."""
-    if candidate.correspondence is None:
-        return candidate.gain >= _CLEAR_GAIN
-    return candidate.correspondence >= _LIKELIER_RIGHT
 
 
 def find_better(
@@ -59,24 +53,17 @@ def find_better(
     """
     sure = _sample(np.flatnonzero(correspondence > SURE_ABOVE))
 
-    def searched(
-        search: Callable[..., Candidates],  # the two functions of one signature
-    ) -> tuple[Candidates, CandidateCurve | None]:
+    def better(search: Callable[..., Candidates]) -> Iterator[_Better]:  # the two searches have one signature
         found, known = (
             search(held_out, image_index, caption_index, rows, device=device, on_block=on_block)
             for rows in (pairs, sure)
         )
-        return found, CandidateCurve.fit(known)
+        return _better(found, known)
 
-    captions = {
-        pair: BetterCaption(similarity, own, chance, best)
-        for pair, best, similarity, own, chance in _better(*searched(best_captions))
-    }
-    images = {
-        pair: BetterImage(similarity, own, chance, best)
-        for pair, best, similarity, own, chance in _better(*searched(best_images))
-    }
-    return BetterCandidates(captions, images)
+    return BetterCandidates(
+        {row.pair: BetterCaption(*row.seen, row.best) for row in better(best_captions)},
+        {row.pair: BetterImage(*row.seen, row.best) for row in better(best_images)},
+    )
 
 
 def _sample(pairs: IntArray) -> IntArray:
@@ -86,8 +73,30 @@ def _sample(pairs: IntArray) -> IntArray:
     return pairs[np.linspace(0, len(pairs) - 1, MAX_SURE_PAIRS).astype(np.int64)]
 
 
-def _better(found: Candidates, curve: CandidateCurve | None) -> list[tuple[int, int, float, float, float | None]]:
-    """(pair, best, similarity, own similarity, probability) where the best candidate fits better than what is there."""
+class _Better(NamedTuple):
+    """A candidate that fits better than its pair; `seen` are the fields of a Candidate, in their order."""
+
+    pair: int
+    best: int
+    seen: tuple[float, float, float | None, bool]
+
+
+def _better(found: Candidates, sure: Candidates) -> Iterator[_Better]:
+    curve = CandidateCurve.fit(sure)
     chances = [None] * len(found.pairs) if curve is None else curve(found.similarity).tolist()
-    columns = (found.pairs.tolist(), found.best.tolist(), found.similarity.tolist(), found.own.tolist(), chances)
-    return [row for row in zip(*columns, strict=True) if row[1] != NOTHING and row[2] > row[3]]
+    columns = (found.pairs, found.best, found.similarity, found.own, _is_fitting(found, sure))
+    for pair, best, similarity, own, fits, chance in zip(
+        *(column.tolist() for column in columns), chances, strict=True
+    ):
+        if best != NOTHING and similarity > own:
+            yield _Better(pair, best, (similarity, own, chance, fits))
+
+
+def _is_fitting(found: Candidates, sure: Candidates) -> BoolArray:
+    """Whether the candidates (n,) fit as sure pairs do while their own pairs do not."""
+    if len(sure.pairs) < MIN_SURE_PAIRS:
+        is_clear: BoolArray = found.similarity - found.own >= _CLEAR_GAIN
+        return is_clear
+    fitting, poor = np.quantile(sure.own, [_FITTING_QUANTILE, _OWN_QUANTILE])
+    is_fitting: BoolArray = (found.similarity >= fitting) & (found.own < poor)
+    return is_fitting

@@ -8,8 +8,10 @@ import numpy as np
 from crcl_core.explanation.candidates import NOTHING, Candidates
 from crcl_core.types import DoubleArray, FloatArray
 
-# Fewer than this tell nothing; a mean over fewer than a bin holds is no probability.
 MIN_SURE_PAIRS = 50
+# The topmost of a few searches is right or wrong by chance, so a knot is the mean over this many at least.
+_MIN_A_KNOT = 25
+_MAX_KNOTS = 20
 
 
 @final
@@ -20,7 +22,8 @@ class CandidateCurve:
     The best of many candidates has a high cosine even where all are wrong, so the curve of single pairs would flatter
     it. Here a sure pair is searched twice: with its own caption in the pool, where the best is right if it is the
     pair's own, and without, where the best is wrong. Both weigh the same, as though the right caption were in the
-    corpus in one case of two.
+    corpus in one case of two, and once. Where an image lost several captions to others, each of them would be right,
+    so there the curve says too little.
 
     Attributes:
         similarity: Knots, rising.
@@ -46,8 +49,11 @@ class CandidateCurve:
         own, other = sure.own[is_there].astype(np.float64), sure.similarity[is_there].astype(np.float64)
         best = np.concatenate([np.maximum(own, other), other])
         is_right = np.concatenate([own >= other, np.zeros(len(other), dtype=bool)])
-        fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(best, is_right.astype(np.float64))
-        return cls(fitted.X_thresholds_, fitted.y_thresholds_)
+        by_cosine = np.argsort(best, kind="stable")
+        groups = np.array_split(by_cosine, min(_MAX_KNOTS, len(best) // _MIN_A_KNOT))
+        knots = np.array([best[group].mean() for group in groups])
+        shares = np.array([is_right[group].mean() for group in groups])
+        return cls(knots, IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(knots, shares))
 
     def __call__(self, similarities: FloatArray) -> DoubleArray:
         """The probabilities (n,) float64 of cosines (n,)."""

@@ -104,12 +104,14 @@ class Candidate(Evidence):
     Attributes:
         similarity: Its cosine, in [-1, 1].
         own_similarity: That of the pair.
-        correspondence: How likely it truly fits, in [0, 1]; None where too few pairs surely match to tell.
+        correspondence: How likely it is the right one, in [0, 1]; None where too few pairs surely match to tell.
+        is_fitting: Whether it fits as pairs that surely match do, and the pair itself does not.
     """
 
     similarity: float
     own_similarity: float
     correspondence: float | None
+    is_fitting: bool
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
         """Its fields, and by how much the cosine is better."""

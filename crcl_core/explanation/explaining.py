@@ -6,7 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
-from crcl_core.explanation.better_candidates import BetterCandidates, is_convincing
+from crcl_core.explanation.better_candidates import BetterCandidates
 from crcl_core.explanation.caption_text import boilerplate_templates, not_a_description
 from crcl_core.explanation.evidence import BetterCaption, BetterImage, Candidate, Evidence, NoMatch, ReasonCode
 from crcl_core.explanation.repeated_captions import repeated_captions
@@ -15,8 +15,8 @@ from crcl_core.types import FloatArray, IntArray
 # Thresholds are applied on read. Pairs that are likelier right than wrong are not flagged by default, so a reason is
 # given to all that are not.
 EXPLAINED_BELOW = 0.5
-# What fits the pair better but is likelier wrong than right stands behind everything else.
-_UNCONVINCING = len(ReasonCode)
+# What fits the pair better, but not as well as pairs that surely match, stands behind everything else.
+_NOT_FITTING = len(ReasonCode)
 
 
 @final
@@ -96,7 +96,7 @@ def explain(
     """One explanation a pair, in the given order.
 
     The reason is the first of `ReasonCode`'s order that there is evidence for. Of a better caption and a better image,
-    the likelier one goes first, and one that does not convince is only ever a runner-up.
+    the one of the higher cosine goes first, and one that is not fitting is only ever a runner-up.
 
     Args:
         pairs: (n,).
@@ -120,7 +120,5 @@ def explain(
 def _place(evidence: Evidence) -> tuple[int, float]:
     if not isinstance(evidence, Candidate):
         return evidence.code.precedence, 0.0
-    if not is_convincing(evidence):
-        return _UNCONVINCING, -evidence.gain
-    chance = evidence.correspondence
-    return ReasonCode.BETTER_CAPTION.precedence, -(evidence.gain if chance is None else chance)
+    place = ReasonCode.BETTER_CAPTION.precedence if evidence.is_fitting else _NOT_FITTING
+    return place, -evidence.similarity

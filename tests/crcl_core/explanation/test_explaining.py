@@ -4,7 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crcl_core.detection import HeldOutEmbeddings
-from crcl_core.explanation.better_candidates import BetterCandidates, find_better, is_convincing
+from crcl_core.explanation.better_candidates import BetterCandidates, find_better
 from crcl_core.explanation.blocks import pairs_in_blocks
 from crcl_core.explanation.evidence import (
     BetterCaption,
@@ -20,9 +20,9 @@ from crcl_core.explanation.explaining import Explanation, evidence_of_texts, exp
 
 FILE = NotADescription("file_name")
 UNCERTAIN = Uncertain((0.0, 1.0), 1.0)
-LIKELY_CAPTION = BetterCaption(0.75, 0.25, 0.75, 8)
-LIKELY_IMAGE = BetterImage(0.75, 0.25, 0.875, 9)
-UNLIKELY_CAPTION = BetterCaption(0.75, 0.25, 0.25, 8)
+CAPTION = BetterCaption(0.75, 0.25, 0.5, is_fitting=True, caption=8)
+IMAGE = BetterImage(0.875, 0.25, 0.5, is_fitting=True, image=9)
+POOR_CAPTION = BetterCaption(0.9375, 0.25, 0.5, is_fitting=False, caption=8)
 
 
 class Block(NamedTuple):
@@ -47,17 +47,17 @@ class TestSuspectPairs:
 
 class TestExplain:
     def test_the_first_reason_by_precedence_wins_and_the_next_runs_up(self) -> None:
-        found = explained({0: UNCERTAIN}, {0: FILE}, better=BetterCandidates({0: LIKELY_CAPTION}, {}))
-        assert (found.reason, found.runner_up, found.better_caption) == (FILE, LIKELY_CAPTION, LIKELY_CAPTION)
+        found = explained({0: UNCERTAIN}, {0: FILE}, better=BetterCandidates({0: CAPTION}, {}))
+        assert (found.reason, found.runner_up, found.better_caption) == (FILE, CAPTION, CAPTION)
 
-    def test_of_caption_and_image_the_likelier_goes_first(self) -> None:
-        found = explained(better=BetterCandidates({0: LIKELY_CAPTION}, {0: LIKELY_IMAGE}))
-        assert (found.reason, found.runner_up) == (LIKELY_IMAGE, LIKELY_CAPTION)
+    def test_of_caption_and_image_the_one_that_fits_more_goes_first(self) -> None:
+        found = explained(better=BetterCandidates({0: CAPTION}, {0: IMAGE}))
+        assert (found.reason, found.runner_up) == (IMAGE, CAPTION)
 
-    def test_a_candidate_that_is_likelier_wrong_only_runs_up(self) -> None:
-        found = explained(better=BetterCandidates({0: UNLIKELY_CAPTION}, {}))
-        assert (found.reason, found.runner_up) == (NoMatch(is_searched=False), UNLIKELY_CAPTION)
-        assert explained({0: UNCERTAIN}, better=BetterCandidates({0: UNLIKELY_CAPTION}, {})).reason == UNCERTAIN
+    def test_a_candidate_that_does_not_fit_only_runs_up(self) -> None:
+        found = explained(better=BetterCandidates({0: POOR_CAPTION}, {}))
+        assert (found.reason, found.runner_up) == (NoMatch(is_searched=False), POOR_CAPTION)
+        assert explained({0: UNCERTAIN}, better=BetterCandidates({0: POOR_CAPTION}, {})).reason == UNCERTAIN
 
     def test_without_evidence_the_pair_simply_does_not_match(self) -> None:
         (found,) = explain(np.array([3]), [{0: FILE}], searched=[3])
@@ -72,13 +72,7 @@ class TestExplain:
         }
 
     def test_a_candidate_says_how_much_better_it_is(self) -> None:
-        assert explained(better=BetterCandidates({}, {0: LIKELY_IMAGE})).to_json()["gain"] == 0.5
-
-
-class TestIsConvincing:
-    def test_where_nothing_is_known_of_probabilities_a_clear_gain_convinces(self) -> None:
-        assert is_convincing(BetterCaption(0.5, 0.25, None, 0))
-        assert not is_convincing(BetterCaption(0.3, 0.25, None, 0))
+        assert explained(better=BetterCandidates({}, {0: IMAGE})).to_json()["gain"] == 0.625
 
 
 class TestEvidenceOfTexts:
@@ -119,8 +113,28 @@ class TestFindBetter:
         correspondence[:2] = 0
         held_out = HeldOutEmbeddings(vectors[None], captions[None], np.zeros(60, int))
         better = find_better(held_out, np.arange(60), np.arange(60), correspondence, np.array([0, 1]))
-        assert better.captions == {0: BetterCaption(1.0, 0.0, 1.0, 1), 1: BetterCaption(1.0, 0.0, 1.0, 0)}
+        assert better.captions == {
+            0: BetterCaption(1.0, 0.0, 1.0, is_fitting=True, caption=1),
+            1: BetterCaption(1.0, 0.0, 1.0, is_fitting=True, caption=0),
+        }
         assert {pair: image.image for pair, image in better.images.items()} == {0: 1, 1: 0}
+
+    def test_a_pair_that_fits_as_well_as_sure_ones_has_nothing_that_fits_instead(self) -> None:
+        # All sure pairs have a cosine of 0.6; so has pair 0, though another caption has one of 1.
+        images = np.eye(61, dtype=np.float32)
+        captions = np.float32(0.6) * images + np.float32(0.8) * images[60]
+        captions[1] = images[0]
+        correspondence = np.ones(60, np.float32)
+        correspondence[0] = 0
+        held_out = HeldOutEmbeddings(images[None], captions[None], np.zeros(60, int))
+        better = find_better(held_out, np.arange(60), np.arange(60), correspondence, np.array([0]))
+        assert (better.captions[0].caption, better.captions[0].is_fitting) == (1, False)
+
+    def test_without_sure_pairs_a_clear_gain_is_fitting(self) -> None:
+        vectors = np.eye(3, dtype=np.float32)
+        held_out = HeldOutEmbeddings(vectors[None], vectors[None], np.zeros(3, int))
+        better = find_better(held_out, np.arange(3), np.array([1, 2, 0]), np.zeros(3, np.float32), np.arange(3))
+        assert better.captions[0] == BetterCaption(1.0, 0.0, None, is_fitting=True, caption=0)
 
     def test_what_fits_no_better_is_not_told(self) -> None:
         vectors = np.eye(3, dtype=np.float32)

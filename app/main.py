@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.auth.router import router as auth_router
 from app.body_limits import BodyLimits
+from app.checks.router import router as checks_router
 from app.core.database import make_engine, make_session_factory
 from app.core.queue import WakeUps
 from app.core.settings import Settings, get_settings
@@ -31,6 +32,7 @@ ROUTERS = (
     health_router,
     auth_router,
     corpora_router,
+    checks_router,
     runs_router,
     events_router,
     reports_router,

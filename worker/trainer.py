@@ -13,7 +13,7 @@ from typing import Any
 
 Spec = dict[str, Any]  # Any: JSON
 Tell = Callable[[dict[str, Any]], None]  # Any: JSON
-STAGES = ("features", "train", "explain", "index")
+STAGES = ("features", "checks", "train", "explain", "index")
 
 
 def main(arguments: list[str]) -> int:
@@ -44,6 +44,10 @@ def _stage(name: str) -> Callable[[Spec, Tell], dict[str, Any]]:  # Any: JSON
         from worker.stages.encoding import encode_corpus
 
         return encode_corpus
+    if name == "checks":
+        from worker.stages.checking import check_images_and_captions
+
+        return check_images_and_captions
     if name == "train":
         from worker.stages.training import train_corpus
 

@@ -40,8 +40,9 @@ class CorpusChecks:
     def n_flagged_captions(self) -> dict[str, int | None]:
         """How many captions each issue flags; None where it could not be checked."""
         counts = _n_flagged(self.captions, CAPTION_THRESHOLDS)
-        is_unchecked: BoolArray = np.isnan(self.captions).any(axis=0)
-        return {issue: None if is_unchecked[number] else count for number, (issue, count) in enumerate(counts.items())}
+        is_checked = ~np.isnan(self.captions[:1]).reshape(-1)  # in all rows of a column or in none
+        unchecked = {issue for issue, is_one in zip(CaptionIssue, is_checked, strict=False) if not is_one}
+        return {issue: None if issue in unchecked else count for issue, count in counts.items()}
 
 
 def check_corpus(

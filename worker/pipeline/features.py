@@ -7,6 +7,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.core.models import RunPhase
+from app.core.repositories.checks import has_checks
 from app.core.repositories.features import (
     StoredFeatures,
     add_features,
@@ -32,6 +33,7 @@ def ensure_features(work: RunWork) -> StoredFeatures:
     settings = work.handle.context.settings
     known = work.handle.transaction(lambda session: stored_features(session, work.version.id))
     work.handle.transaction(lambda session: _write_inputs(work, session))
+    is_checked = work.handle.transaction(lambda session: has_checks(session, work.version.id))
 
     def on_message(message: Message) -> None:
         counts = {"done": message["done"], "total": message["total"]}
@@ -49,6 +51,7 @@ def ensure_features(work: RunWork) -> StoredFeatures:
             "images": str(work.folder / "image_places.npz"),
             "captions": str(caption_texts(work)),
             "known": sorted(known),
+            "image_measures": None if is_checked else str(image_measures(work)),
             "out": str(work.folder),
         },
         on_message,
@@ -71,6 +74,11 @@ def fetch_features(work: RunWork, features: StoredFeatures) -> tuple[Path, Path 
 def caption_texts(work: RunWork) -> Path:
     """Where `ensure_features` leaves the distinct captions, a JSON string a line, by caption ordinal."""
     return work.folder / "captions.jsonl"
+
+
+def image_measures(work: RunWork) -> Path:
+    """Where `ensure_features` leaves what the checks measured on the images that it decoded, if they need it."""
+    return work.folder / "image_measures.npz"
 
 
 def _write_inputs(work: RunWork, session: Session) -> None:

@@ -13,6 +13,7 @@ from app.core.storage import Storage, open_storage
 from crcl_core.encoders import Encoder, load_encoder
 from worker.pipeline.image_decoding import open_image, upright_rgb
 from worker.stages.feature_kind import FeatureKind
+from worker.stages.measuring import MeasuredImages
 from worker.trainer import Spec, Tell
 
 _IMAGES_A_BATCH = 64
@@ -30,7 +31,8 @@ def encode_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         spec: `encoder`, `encoders`, `cache`, `device`, `n_threads`; `storage_url`, `objects`; `images`, an npz with
             `shard` (I,), `offset` (I,), `n_bytes` (I,) and `shard_keys`; `captions`, a JSON string a line;
             `known`, fingerprints whose features are stored already; `out`, the folder for the results; and to make
-            regions of images instead of vectors of images and captions, `n_grid_regions`.
+            regions of images instead of vectors of images and captions, `n_grid_regions`; and to measure images for
+            the checks while they are decoded anyway, `image_measures`, the file to write.
         tell: gets progress.
 
     Returns:
@@ -53,7 +55,10 @@ def encode_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     out = Path(spec["out"])
     storage = open_storage(spec["storage_url"], Path(spec["objects"]))
     started_at = time.monotonic()
-    _encode_images(kind, storage, table, out / "images.npy", spec["n_threads"], progress)
+    measured = MeasuredImages(len(table["offset"])) if spec.get("image_measures") else None
+    _encode_images(kind, storage, table, out / "images.npy", spec["n_threads"], progress, measured)
+    if measured is not None:
+        measured.save(Path(spec["image_measures"]))
     images_done_at = time.monotonic()
     if kind.caption_dim is not None:
         _encode_captions(encoder, captions, out / "captions.npy", progress)
@@ -91,14 +96,23 @@ class _Progress:
 
 
 def _encode_images(
-    kind: FeatureKind, storage: Storage, table: Any, path: Path, n_threads: int, progress: _Progress
-) -> None:  # Any: an open npz file
+    kind: FeatureKind,
+    storage: Storage,
+    table: Any,  # an open npz file
+    path: Path,
+    n_threads: int,
+    progress: _Progress,
+    measured: MeasuredImages | None,
+) -> None:
     shard_keys, shards = table["shard_keys"], table["shard"]
     offsets, sizes = table["offset"], table["n_bytes"]
 
     def prepare(row: int) -> Any:  # Any: the encoder's prepared image
         data = storage.read_range(str(shard_keys[shards[row]]), int(offsets[row]), int(sizes[row]))
-        return kind.encoder.prepare_image(upright_rgb(open_image(data)))
+        image = upright_rgb(open_image(data))
+        if measured is not None:
+            measured.measure(row, image)
+        return kind.encoder.prepare_image(image)
 
     features = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(offsets), *kind.image_shape))
     with ThreadPoolExecutor(max_workers=max(n_threads, _MIN_READERS)) as pool:

@@ -1,5 +1,6 @@
 from app.core.models.access import ApiKey, BrowserSession, IdempotencyRecord, Workspace
 from app.core.models.base import Base, new_id
+from app.core.models.checks import CaptionCheck, CorpusChecks, ImageCheck
 from app.core.models.corpora import Corpus, CorpusVersion, FeatureSet, Image, Pair, Rejection
 from app.core.models.jobs import Job, JobEvent, WorkerHeartbeat
 from app.core.models.runs import ReportRow, Run
@@ -9,12 +10,15 @@ __all__ = [
     "ApiKey",
     "Base",
     "BrowserSession",
+    "CaptionCheck",
     "Corpus",
+    "CorpusChecks",
     "CorpusState",
     "CorpusVersion",
     "FeatureSet",
     "IdempotencyRecord",
     "Image",
+    "ImageCheck",
     "Job",
     "JobEvent",
     "JobKind",

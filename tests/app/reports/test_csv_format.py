@@ -4,7 +4,8 @@ import io
 import pytest
 
 from app.core.repositories.reports import ReportEntry
-from app.reports.csv_format import defused, encode_csv
+from app.reports.csv_format import encode_csv
+from app.spreadsheets import defused
 from tests.app.reports.entries import FOUND, IMAGE_ID, PAIR_ID, make_entry
 
 

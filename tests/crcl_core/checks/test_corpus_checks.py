@@ -1,4 +1,5 @@
 import numpy as np
+from PIL import Image
 
 from crcl_core.checks import CorpusChecks, check_corpus, measure_image
 from crcl_core.types import FloatArray
@@ -10,8 +11,8 @@ CAPTIONS = ["A dog runs over the wide green field", "A dog runs over the wide gr
 
 def checked(vectors: FloatArray | None, captions: list[str] = CAPTIONS) -> CorpusChecks:
     image = textured()
-    pictures = [image, image.resize((100, 80)), textured(seed=1), *(image.copy() for _ in range(2))]
-    pictures[3:] = [picture.point(lambda _: level) for picture, level in zip(pictures[3:], (255, 200), strict=True)]
+    plain = [Image.new("RGB", image.size, colour) for colour in ("white", "grey")]
+    pictures = [image, image.resize((100, 80)), textured(seed=1), *plain]
     measures = [measure_image(picture) for picture in pictures]
     return check_corpus(
         image_scores=np.array([one.scores for one in measures], dtype=np.float32),

@@ -35,7 +35,7 @@ def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: i
     n_decoys = terms.shape[1] - n_pairs
     if n_decoys < 2 or n_pairs < 1:
         raise ValueError(f"{n_pairs} pairs and {n_decoys} decoys, expected one pair or more and two decoys or more")
-    quantiles = np.stack([_quantiles(term) for term in terms]).T  # (N + M, T)
+    quantiles = np.stack([normal_quantiles(term) for term in terms]).T  # (N + M, T)
     of_pairs, of_decoys = guide[:n_pairs], guide[n_pairs:]
     weights = 1 - mismatch_probabilities(fit_mixture(of_pairs, of_decoys), of_pairs, of_decoys)
     is_first = numpy_generator(seed, "fusion").permutation(n_decoys) < n_decoys // 2
@@ -44,6 +44,15 @@ def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: i
     fused = (by_first + by_second) / 2
     fused[n_pairs:] = np.where(is_first, by_second[n_pairs:], by_first[n_pairs:])
     return fused
+
+
+def normal_quantiles(term: DoubleArray) -> DoubleArray:
+    """Normal quantiles of the ranks among what is known, (N,) float64; 0, the middle, where it is NaN."""
+    is_known = ~np.isnan(term)
+    quantiles = np.zeros(len(term))
+    if is_known.any():
+        quantiles[is_known] = ndtri((rankdata(term[is_known]) - 0.5) / is_known.sum())
+    return quantiles
 
 
 def _log_odds(quantiles: DoubleArray, n_pairs: int, weights: DoubleArray, is_used: BoolArray) -> DoubleArray:
@@ -59,12 +68,3 @@ def _log_odds(quantiles: DoubleArray, n_pairs: int, weights: DoubleArray, is_use
     model.fit(examples, is_clean, sample_weight=np.concatenate((weights, of_decoys)))
     log_odds: DoubleArray = model.decision_function(quantiles)
     return log_odds
-
-
-def _quantiles(term: DoubleArray) -> DoubleArray:
-    """Normal quantiles of the ranks among what is known; 0, the middle, where nothing is."""
-    is_known = ~np.isnan(term)
-    quantiles = np.zeros(len(term))
-    if is_known.any():
-        quantiles[is_known] = ndtri((rankdata(term[is_known]) - 0.5) / is_known.sum())
-    return quantiles

@@ -6,7 +6,7 @@ from crcl_core.data import PairFeatures
 from crcl_core.detection.decoys import PlantedDecoys
 from crcl_core.detection.encoder_similarity import encoder_similarity
 from crcl_core.detection.folds import FoldUnit
-from crcl_core.detection.fusion import fuse_scores
+from crcl_core.detection.fusion import fuse_scores, normal_quantiles
 from crcl_core.detection.neighbour_agreement import neighbour_agreement
 from crcl_core.detection.out_of_fold import OutOfFold
 from crcl_core.types import DoubleArray
@@ -42,7 +42,10 @@ def fused_score(
             terms.extend(neighbour_agreement(planted, out_of_fold.labels, are_siblings_evidence=are_siblings_evidence))
         if has_joint_space:
             terms.append(encoder_similarity(planted.features, has_joint_space=True))
-    guide = labels if are_siblings_evidence else out_of_fold.score
+    # Two judgements that do not share their errors say better which pairs are clean than either does.
+    guide = normal_quantiles(out_of_fold.score)
+    if are_siblings_evidence:
+        guide += normal_quantiles(labels)
     return fuse_scores(np.stack(terms), planted.n_pairs, guide=guide, seed=seed)
 
 

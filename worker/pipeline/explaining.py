@@ -86,7 +86,7 @@ def _write_sources(work: RunWork, session: Session, path: Path) -> list[uuid.UUI
 
 def _heard(work: RunWork, message: Message) -> None:
     if message["kind"] == "explain":
-        work.tell(RunPhase.REPORT, message["done"] / message["total"])
+        work.tell(RunPhase.REPORT, message["share"])
     else:
         work.handle.event(message["kind"], {"detail": message["detail"]})
 

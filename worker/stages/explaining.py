@@ -1,12 +1,12 @@
 """Stage `explain`: what exactly is wrong with each suspect pair, and which groups of pairs cause most of it."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from crcl_core.explanation import (
     uncertain_pairs,
 )
 from crcl_core.types import BoolArray, FloatArray, IntArray
+from worker.stages.explain_progress import ExplainProgress
 from worker.stages.word_evidence import evidence_of_words
 from worker.trainer import Spec, Tell
 
@@ -36,7 +37,7 @@ from worker.trainer import Spec, Tell
 _SEARCH_BUDGET = 5e12
 _SEARCH_BUDGET_ON_GPU = 5e14
 _MAX_EXTRA_COLUMNS = 50
-_TELL_S = 1.0
+_SEARCHED = 0.5  # of the stage
 
 BLOCKS = "misplaced_blocks.json"
 REASONS = "reasons.jsonl"
@@ -125,7 +126,8 @@ def _with_models(
     held_out: HeldOutEmbeddings,
 ) -> list[Explanation]:
     searched = suspects[: _n_searched(corpus, held_out, spec["device"])]
-    progress = _Progress(tell, 2 * len(searched))
+    # The few sure pairs that a search learns from are not counted.
+    progress = ExplainProgress(tell, 2 * len(searched), begins=0.0, ends=_SEARCHED)
     better = find_better(
         held_out,
         corpus.image_index,
@@ -138,7 +140,7 @@ def _with_models(
     kinds = [*found, _in_blocks(Path(spec["out"])), _uncertain(spec, suspects)]
     so_far = explain(suspects, kinds, better, searched=searched.tolist())
     words: Mapping[int, Evidence] = evidence_of_words(
-        spec, tell, so_far, corpus.captions, corpus.image_index, corpus.caption_index
+        spec, tell, so_far, corpus.captions, corpus.image_index, corpus.caption_index, begins=_SEARCHED
     )
     return explain(suspects, [*kinds, words], better, searched=searched.tolist()) if words else so_far
 
@@ -185,10 +187,19 @@ def _columns(corpus: _Corpus) -> Iterator[GroupColumn]:
 
 
 def _plain(value: Any) -> str | None:  # Any: JSON
-    """A value that can name a group; an object, a list or an empty text cannot."""
+    """A value that can name a group; an object, a list or an empty text cannot. Of an address it is the host."""
     if isinstance(value, str):
-        return value.strip() or None
+        return _host(value) or value.strip() or None
     return str(value) if isinstance(value, bool | int | float) else None
+
+
+def _host(text: str) -> str | None:
+    if not text.startswith(("http://", "https://")):
+        return None
+    try:
+        return urlsplit(text).hostname
+    except ValueError:  # such as a bracket that is not closed
+        return None
 
 
 def _counts(explanations: Iterable[Explanation], is_flagged: BoolArray) -> dict[str, int]:
@@ -230,20 +241,3 @@ def _json_lines(path: str) -> Iterator[Any]:  # Any: JSON
     with Path(path).open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
-
-
-@final
-class _Progress:
-    """Speaks at most once a second. The few sure pairs that a search learns from are not in the total."""
-
-    def __init__(self, tell: Tell, total: int) -> None:
-        self._tell = tell
-        self._total = max(1, total)
-        self._done = 0
-        self._told_at = 0.0
-
-    def add(self, n: int) -> None:
-        self._done = min(self._done + n, self._total)
-        if time.monotonic() - self._told_at > _TELL_S:
-            self._told_at = time.monotonic()
-            self._tell({"kind": "explain", "done": self._done, "total": self._total})

@@ -10,6 +10,7 @@ from crcl_core.explanation import Evidence, Explanation, ReasonCode, WordedPair,
 from crcl_core.training import load_model
 from crcl_core.training.embedding import embed_captions
 from crcl_core.types import EncoderError, FloatArray, IntArray
+from worker.stages.explain_progress import ExplainProgress
 from worker.trainer import Spec, Tell
 
 # Pairs with one of these reasons are looked at first, for they have no better one; those of the second kind get a
@@ -25,6 +26,8 @@ def evidence_of_words(
     captions: Sequence[str],
     image_index: IntArray,
     caption_index: IntArray,
+    *,
+    begins: float,
 ) -> dict[int, Evidence]:
     """Leaves words out of captions, as many as are allowed, where that says most.
 
@@ -39,6 +42,7 @@ def evidence_of_words(
         captions: C, the distinct ones.
         image_index: (N,).
         caption_index: (N,).
+        begins: which share of the stage is done.
     """
     out, n_allowed = Path(spec["out"]), int(spec["word_captions"])
     wanted = [found for found in explanations if found.reason.code in _FIRST | _SECOND]
@@ -57,14 +61,8 @@ def evidence_of_words(
         tell({"kind": "words_skipped", "detail": str(error)})
         return {}
     worded = [WordedPair(int(pair), captions[caption_index[pair]], images[image_index[pair]]) for pair in pairs[order]]
-    n_done = 0
-
-    def on_pair() -> None:
-        nonlocal n_done
-        n_done += 1
-        tell({"kind": "explain", "done": n_done, "total": len(worded)})
-
-    return dict(leave_words_out(worded, embedder, max_captions=n_allowed, on_pair=on_pair))
+    progress = ExplainProgress(tell, len(worded), begins=begins, ends=1.0)
+    return dict(leave_words_out(worded, embedder, max_captions=n_allowed, on_pair=progress.add))
 
 
 class _Embedder:

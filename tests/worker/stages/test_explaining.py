@@ -112,6 +112,19 @@ class TestExplainCorpus:
         assert cause["share_of_noise"] == 1.0
         assert cause["also"] == [{"column": "folder", "value": "web/pictures"}]
 
+    def test_an_address_groups_by_its_host(self, tmp_path: Path) -> None:
+        spec = write_corpus(tmp_path)
+        hosts = ["cdn.example.org" if number < _WRONG else "own.example.org" for number in range(_N)]
+        rows = [[number, "1.jpg", {"url": f"https://{host}/{number}.jpg"}] for number, host in enumerate(hosts)]
+        Path(spec["sources"]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (cause,) = explain_corpus(spec, _ignore)["causes"]
+        assert (cause["column"], cause["value"]) == ("column:url", "cdn.example.org")
+
+    def test_it_tells_how_far_it_is(self, tmp_path: Path) -> None:
+        heard: list[Message] = []
+        explain_corpus(write_corpus(tmp_path), heard.append)
+        assert heard == [{"kind": "explain", "share": 0.25}]  # of two searches the first, and half of the stage
+
     def test_without_held_out_embeddings_only_texts_give_reasons(self, tmp_path: Path) -> None:
         captions = ["IMG_2041.JPG", *[f"an image of thing number {chr(97 + number)}" for number in range(_N - 1)]]
         spec = write_corpus(tmp_path, captions=captions, has_held_out=False)

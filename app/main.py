@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.auth.router import router as auth_router
 from app.body_limits import BodyLimits
+from app.certificates.router import router as certificates_router
 from app.checks.router import router as checks_router
 from app.core.database import make_engine, make_session_factory
 from app.core.queue import WakeUps
@@ -36,6 +37,7 @@ ROUTERS = (
     runs_router,
     events_router,
     reports_router,
+    certificates_router,
     images_router,
     search_router,
 )

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from mispair.commands.bench import bench
+from mispair.commands.certify import certify
 from mispair.commands.clean import clean
 from mispair.commands.errors import show_error
 from mispair.commands.keys import keys
@@ -32,6 +33,7 @@ app.command()(clean)
 app.command()(upload)
 app.command()(run)
 app.command()(report)
+app.command()(certify)
 app.command()(search)
 app.add_typer(keys, name="keys")
 app.add_typer(bench, name="bench")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx2
 
 from mispair.answers import (
+    Certificate,
     Corpus,
     CorpusVersion,
     JobEvent,
@@ -207,6 +208,18 @@ class Client:
         ) as response:
             return save_stream(response.iter_bytes(), target)
 
+    def certificate(self, run_id: str) -> Certificate:
+        """Fetch what a run's cleaning gains; of a run that was started with `certify`."""
+        return self._get(Certificate, _path("runs", run_id, "certificate"))
+
+    def download_certificate(self, run_id: str, target: Path) -> int:
+        """Save a certificate as the server keeps it, and return its bytes."""
+        return self._download(_path("runs", run_id, "certificate"), target)
+
+    def download_certificate_chart(self, run_id: str, target: Path) -> int:
+        """Save a certificate's chart, an SVG, and return its bytes."""
+        return self._download(_path("runs", run_id, "certificate.svg"), target)
+
     def search(
         self,
         run_id: str,
@@ -264,6 +277,10 @@ class Client:
 
     def _get(self, kind: type[AnswerT], path: str, parameters: Mapping[str, Any] | None = None) -> AnswerT:
         return parse_answer(kind, self._connection.request("GET", path, params=dict(parameters or {})))
+
+    def _download(self, path: str, target: Path) -> int:
+        with self._connection.stream("GET", path) as response:
+            return save_stream(response.iter_bytes(), target)
 
     def _create(self, kind: type[AnswerT], path: str, body: Mapping[str, object]) -> AnswerT:
         # With this header a request that a proxy or a person repeats does not create a second object.

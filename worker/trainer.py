@@ -13,7 +13,7 @@ from typing import Any
 
 Spec = dict[str, Any]  # Any: JSON
 Tell = Callable[[dict[str, Any]], None]  # Any: JSON
-STAGES = ("features", "checks", "train", "explain", "index")
+STAGES = ("features", "checks", "train", "explain", "certify", "index")
 
 
 def main(arguments: list[str]) -> int:
@@ -52,6 +52,10 @@ def _stage(name: str) -> Callable[[Spec, Tell], dict[str, Any]]:  # Any: JSON
         from worker.stages.training import train_corpus
 
         return train_corpus
+    if name == "certify":
+        from worker.stages.certifying import certify_corpus
+
+        return certify_corpus
     if name == "explain":
         from worker.stages.explaining import explain_corpus
 

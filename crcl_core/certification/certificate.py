@@ -154,6 +154,7 @@ class Certificate:
         results: One a seed.
         config: Settings.
         recipe: How every arm was trained, the seed aside.
+        is_blind: Whether each seed's cleaning was made without its held-out pairs, see `certify`.
         data: What it was computed from.
         environment: Code and machine that computed it.
     """
@@ -163,6 +164,7 @@ class Certificate:
     results: tuple[SeedResult, ...]
     config: CertificationConfig
     recipe: Mapping[str, Any]  # Any: the values of a JSON object.
+    is_blind: bool
     data: DataIdentity
     environment: Environment
 
@@ -200,6 +202,7 @@ class Certificate:
             "format": "mispair-certificate",
             "format_version": FORMAT_VERSION,
             "verdict": self.verdict.value,
+            "is_blind": self.is_blind,
             "threshold": self.threshold,
             "n_flagged": self.n_flagged,
             **{name: {arm.value: number(arm).to_json() for arm in Arm} for name, number in numbers.items()},

@@ -17,7 +17,10 @@ from crcl_core.certification.identity import DataIdentity, Environment, sha256_o
 from crcl_core.certification.split import Arm, CertificationSplit, split_pairs
 from crcl_core.data import PairFeatures
 from crcl_core.training import TrainingConfig
-from crcl_core.types import FloatArray
+from crcl_core.types import BoolArray, FloatArray, IntArray
+
+# Features of a part of the corpus and the seed -> (n,) bool, which of the part's pairs cleaning drops.
+Detector = Callable[[PairFeatures, int], BoolArray]
 
 
 @final
@@ -43,6 +46,7 @@ def certify(
     correspondence: FloatArray,
     threshold: float,
     *,
+    detect: Detector | None = None,
     seeds: Sequence[int] = DEFAULT_SEEDS,
     config: CertificationConfig | None = None,
     has_joint_space: bool = False,
@@ -63,14 +67,18 @@ def certify(
     verdict rests on it. `weighted_r_sum` counts each by its correspondence and is nearer to the recall on right pairs;
     it favours, however, whoever agrees with the score, so it stands beside.
 
-    What this does not exclude: the correspondence of a training pair comes from a model that was trained on all pairs,
-    the held-out ones among them. It saw no truth, but it saw those pairs, and so has a little of them in its choice of
-    what to drop. Whoever wants that excluded scores a corpus without the held-out images.
+    A correspondence comes from a training on all pairs, the held-out ones among them. It saw no truth, but what those
+    pairs taught it is in its choice of what to drop. On Flickr8k with one caption an image and 40 % noise that lifted
+    the cleaned arm's r_sum by 1 to 4 of the 19 that it gained over raw, and by 9 of 33 with one epoch more. With
+    `detect` each seed's cleaning is therefore made anew on the pairs that are not held out, and the certificate is
+    *blind*: it proves the method on this corpus rather than one list of flags. Without it the flags are those of
+    `correspondence`, and the certificate says so.
 
     Args:
         features: The corpus.
-        correspondence: (N,) float32 in [0, 1], low = bad.
-        threshold: Pairs below it are dropped.
+        correspondence: (N,) float32 in [0, 1], low = bad: of the cleaning that is to be proved.
+        threshold: Pairs below it are flagged.
+        detect: Makes that cleaning on a part of the corpus. It may take much longer than the trainings here.
         seeds: One comparison each; an interval needs two or more.
         config: Settings.
         has_joint_space: Whether the encoder puts both modalities into one space.
@@ -91,16 +99,24 @@ def certify(
     is_flagged = scores < np.float32(threshold)
     # All of them first: whether there is anything to prove shows before hours of training.
     splits = {seed: split_pairs(features.image_index, is_flagged, settings, seed) for seed in seeds}
+    is_blind = detect is not None
     data = DataIdentity.of(features, scores)
-    work = _Work(features, scores, settings, has_joint_space, torch.device(device), len(seeds), on_training)
+    work = _Work(features, scores, settings, has_joint_space, torch.device(device), len(seeds), detect, on_training)
     recipe = _without_seed(settings.recipe(features, 0))
-    decided = {"config": settings.to_json(), "recipe": recipe, "seeds": list(seeds), "threshold": float(threshold)}
+    decided = {
+        "config": settings.to_json(),
+        "recipe": recipe,
+        "seeds": list(seeds),
+        "threshold": float(threshold),
+        "is_blind": is_blind,
+    }
     return Certificate(
         threshold=float(threshold),
         n_flagged=int(is_flagged.sum()),
         results=tuple(work.run_seed(seed, split) for seed, split in splits.items()),
         config=settings,
         recipe=recipe,
+        is_blind=is_blind,
         data=data,
         environment=Environment.here(config_sha256=_sha256_of_json(decided), device=work.device),
     )
@@ -116,6 +132,7 @@ class _Work:
         has_joint_space: bool,
         device: torch.device,
         n_seeds: int,
+        detect: Detector | None,
         on_training: Callable[[CertificationProgress], None] | None,
     ) -> None:
         self.device = device
@@ -124,9 +141,13 @@ class _Work:
         self._training = ArmTraining(features, config, has_joint_space=has_joint_space, device=device)
         self._n_total = n_seeds * len(Arm) * self._training.n_epochs
         self._n_done = 0
+        self._config = config
+        self._detect = detect
         self._on_training = on_training
 
     def run_seed(self, seed: int, split: CertificationSplit) -> SeedResult:
+        if self._detect is not None:
+            split = self._blind_split(self._detect, split.training[Arm.RAW], seed)
         held_out = HeldOut.of(self._features, split.held_out, self._correspondence[split.held_out])
         n_seen = len(split.training[Arm.RAW])
         return SeedResult(
@@ -137,6 +158,12 @@ class _Work:
             n_steps=self._training.n_epochs * self._training.n_steps(n_seen),
             arms={arm: self._run_arm(arm, split, held_out, n_seen, seed) for arm in Arm},
         )
+
+    def _blind_split(self, detect: Detector, raw: IntArray, seed: int) -> CertificationSplit:
+        is_flagged = np.zeros(self._features.n_pairs, dtype=np.bool_)
+        is_flagged[raw] = detect(self._features.subset(raw), seed)
+        # The held-out part is the same one: it does not depend on flags.
+        return split_pairs(self._features.image_index, is_flagged, self._config, seed)
 
     def _run_arm(self, arm: Arm, split: CertificationSplit, held_out: HeldOut, n_seen: int, seed: int) -> ArmResult:
         pairs = split.training[arm]

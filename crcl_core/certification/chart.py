@@ -89,7 +89,10 @@ def _signed(gain: Spread) -> str:
 def _scope(certificate: Certificate) -> str:
     first, n_seeds = certificate.results[0], len(certificate.results)
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    return f"{seeds}, {first.n_held_out_images} held-out images, {first.n_steps} steps each; a line joins one seed"
+    blind = "" if certificate.is_blind else "; cleaned with the held-out pairs seen"
+    return (
+        f"{seeds}, {first.n_held_out_images} held-out images, {first.n_steps} steps each; a line joins one seed{blind}"
+    )
 
 
 def _text(x: float, y: float, text: str, *, size: int, weight: int = 400, anchor: str = "start") -> str:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mispair.answers import Run, RunSummary
+from mispair.answers import CertificateSummary, Run, RunSummary
+from mispair.commands.describing_causes import describe_causes
 from mispair.commands.jobs import follow_run
 from mispair.commands.options import ConfigOption, DataOption, NoTtyOption, SetOption, UrlOption, open_client
 from mispair.commands.run_settings import read_settings
@@ -45,13 +46,22 @@ def run(
 
 
 def describe_run(run: Run) -> list[str]:
-    """What a finished run found, in a line, and how sure it is of that, in another."""
+    """What a finished run found, in a line, how sure it is of that, in another, and what exactly is wrong."""
     summary = run.summary
     if summary is None:
         return [f"run {run.id} is {run.state}"]
     share = summary.n_flagged / summary.n_pairs if summary.n_pairs else 0.0
     flagged = f"{summary.n_flagged} of {summary.n_pairs} pairs ({share:.1%}) flagged"
-    return [f"{flagged}: correspondence < {summary.threshold:g}", _describe_calibration(summary)]
+    told = f"{flagged}: correspondence < {summary.threshold:g}"
+    lines = [told, _describe_calibration(summary), *describe_causes(summary)]
+    return lines if summary.certificate is None else [*lines, _describe_certificate(summary.certificate)]
+
+
+def _describe_certificate(certificate: CertificateSummary) -> str:
+    if certificate.refusal is not None:
+        return f"no certificate: {certificate.refusal.detail}"
+    r_sum = ", ".join(f"{arm} {value:.1f}" for arm, value in (certificate.r_sum or {}).items())
+    return f"certificate: {certificate.verdict}; r_sum {r_sum}"
 
 
 def _describe_calibration(summary: RunSummary) -> str:

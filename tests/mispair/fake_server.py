@@ -45,6 +45,62 @@ CALIBRATED: Json = {
 }
 
 
+def number(*by_seed: float) -> Json:
+    """A number of a certificate."""
+    mean = sum(by_seed) / len(by_seed)
+    interval = [mean - 2.0, mean + 2.0] if len(by_seed) > 1 else None
+    deviation = 1.0 if len(by_seed) > 1 else None
+    return {"mean": mean, "by_seed": list(by_seed), "standard_deviation": deviation, "interval_95": interval}
+
+
+CERTIFICATE: Json = {
+    "format": "mispair-certificate",
+    "format_version": "1",
+    "verdict": "helps",
+    "threshold": 0.5,
+    "n_flagged": 40,
+    "r_sum": {"raw": number(90.0, 92.0), "cleaned": number(110.0, 113.0), "random": number(70.0, 71.0)},
+    "weighted_r_sum": {"raw": number(150.0, 151.0), "cleaned": number(190.0, 191.0), "random": number(120.0, 121.0)},
+    "gain": {"cleaned_over_raw": number(20.0, 21.0), "cleaned_over_random": number(40.0, 42.0)},
+    "seeds": [
+        {
+            "seed": seed,
+            "n_held_out_pairs": 20,
+            "n_held_out_images": 20,
+            "n_steps": 8,
+            "arms": {
+                arm: {"n_pairs": n_pairs, "r_sum": 90.0, "recall": {"image_to_text_r1": 12.5}}
+                for arm, n_pairs in (("raw", 80), ("cleaned", 50), ("random", 50))
+            },
+        }
+        for seed in (0, 1)
+    ],
+    "data": {"features_sha256": "ab"},
+    "environment": {"code_sha256": "cd"},
+    "run": {"run_id": "run-1"},
+}
+
+
+CHECKS: Json = {
+    "n_images": 2,
+    "n_captions": 4,
+    "images": [{"issue": "dark", "threshold": 0.3, "n_flagged": 1}],
+    "captions": [
+        {"issue": "wrong_language", "threshold": 0.1, "n_flagged": 1},
+        {"issue": "near_duplicate", "threshold": 0.03, "n_flagged": None},
+    ],
+    "main_language": "de",
+    "other_language_share": 0.25,
+    "warnings": [{"code": "corpus_not_english", "detail": "the main language is 'de'"}],
+}
+CHECKED: dict[str, list[Json]] = {
+    "images": [{"issue": "dark", "image_id": "i", "source_path": "a.png", "score": 0.1, "width_px": 8, "height_px": 6}],
+    "captions": [
+        {"issue": "wrong_language", "caption": "a\ndo", "pair_id": "p", "pair_key": "k", "score": 0.0, "language": "en"}
+    ],
+}
+
+
 class FakeServer:
     """Answers as the service would. An import ends at the second look, a run at the third.
 
@@ -131,8 +187,18 @@ class FakeServer:
             return page([run for run in reversed(self.runs.values()) if run["corpus_id"] == parts[0]], request)
         if parts[1:] == ["events"]:
             return self._stream_events(request)
+        if parts[1:2] == ["checks"]:
+            return self._get_checks(parts[2:], request)
         self._advance_import(corpus)
         return httpx2.Response(200, json=corpus)
+
+    def _get_checks(self, parts: list[str], request: httpx2.Request) -> httpx2.Response | None:
+        if not parts:
+            return httpx2.Response(200, json=CHECKS)
+        if parts[0].endswith(".csv"):
+            return httpx2.Response(200, text="image_id,issues\ni,dark\n")
+        wanted = request.url.params["issue"]
+        return page([row for row in CHECKED[parts[0]] if row["issue"] == wanted], request)
 
     def _delete_corpora(self, parts: list[str], _request: httpx2.Request) -> httpx2.Response | None:
         return httpx2.Response(204) if self.corpora.pop(parts[0], None) else None
@@ -148,6 +214,10 @@ class FakeServer:
             return self._stream_events(request)
         if run["state"] != "done":
             return problem(409, "report_not_ready", f"run {run['id']} has no report yet")
+        if parts[1] == "certificate":
+            return httpx2.Response(200, json=CERTIFICATE)
+        if parts[1] == "certificate.svg":
+            return httpx2.Response(200, text="<svg/>", headers={"Content-Type": "image/svg+xml"})
         if parts[1] == "summary":
             return httpx2.Response(200, json=self.summary)
         if parts[1] == "pairs":

@@ -8,7 +8,6 @@ from worker.execution import JobHandle
 from worker.pipeline.certifying import certify_run
 from worker.pipeline.checkpoints import checkpoint_prefix
 from worker.pipeline.checks import ensure_checks
-from worker.pipeline.checks import ensure_checks
 from worker.pipeline.devices import choose_device
 from worker.pipeline.explaining import explain_report
 from worker.pipeline.features import ensure_features
@@ -36,7 +35,6 @@ def clean_corpus(handle: JobHandle) -> None:
     with working_folder(handle) as folder:
         work = RunWork(handle, config, version, folder, RunClock(is_certified=config.certify), device)
         features = ensure_features(work)
-        ensure_checks(work, features)
         ensure_checks(work, features)
         pairs = handle.transaction(lambda session: PairList.read(session, version.id))
         trained = train_run(work, features, pairs)

@@ -36,6 +36,7 @@ class RunPhase(StrEnum):
     FEATURES = "features"
     TRAIN = "train"
     REPORT = "report"
+    CERTIFY = "certify"  # only of runs that were asked for it
     INDEX = "index"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from crcl_core.certification import Arm, Certificate, CertificationConfig, CertificationProgress, Verdict, certify
 from crcl_core.data import PairFeatures
-from crcl_core.types import FloatArray, NotCertifiableError
+from crcl_core.types import BoolArray, FloatArray, NotCertifiableError
 from tests.crcl_core.certification.corpora import LEARNING, TINY, known_correspondence, noisy_corpus
 
 
@@ -83,6 +83,24 @@ class TestCertify:
         features, is_mismatch = noisy_corpus(n_images=400)
         made = _certified(features, known_correspondence(is_mismatch), config=LEARNING)
         assert made.weighted_r_sum(Arm.CLEANED).mean > made.r_sum(Arm.CLEANED).mean
+
+    def test_a_blind_cleaning_is_made_without_the_held_out_pairs(self) -> None:
+        features, is_mismatch = noisy_corpus(captions_per_image=2)
+        parts: list[PairFeatures] = []
+
+        def detect(part: PairFeatures, _seed: int) -> BoolArray:
+            parts.append(part)
+            return np.arange(part.n_pairs) < 50
+
+        made = certify(features, known_correspondence(is_mismatch), 0.5, detect=detect, seeds=(0, 1), config=TINY)
+        seeing = _certified(features, known_correspondence(is_mismatch), seeds=(0, 1))
+        assert (made.is_blind, seeing.is_blind) == (True, False)
+        assert made.to_json()["is_blind"]
+        for part, blind, other in zip(parts, made.results, seeing.results, strict=True):
+            assert len(np.unique(part.image_index)) == 200 - blind.n_held_out_images
+            assert blind.arms[Arm.RAW] == other.arms[Arm.RAW]
+            assert blind.held_out_sha256 == other.held_out_sha256
+            assert blind.arms[Arm.CLEANED].n_pairs == part.n_pairs - 50
 
     def test_tells_each_epoch_of_all_trainings(self) -> None:
         features, is_mismatch = noisy_corpus()

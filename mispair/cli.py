@@ -6,6 +6,7 @@ import typer
 
 from mispair.commands.bench import bench
 from mispair.commands.certify import certify
+from mispair.commands.checks import checks
 from mispair.commands.clean import clean
 from mispair.commands.errors import show_error
 from mispair.commands.keys import keys
@@ -33,6 +34,7 @@ app.command()(clean)
 app.command()(upload)
 app.command()(run)
 app.command()(report)
+app.command()(checks)
 app.command()(certify)
 app.command()(search)
 app.add_typer(keys, name="keys")

@@ -24,6 +24,7 @@ from mispair.answers import (
     SearchAnswer,
     parse_answer,
 )
+from mispair.checks import CheckedCaption, CheckedImage, ChecksSummary
 from mispair.client_file import find_server
 from mispair.connection import Connection
 from mispair.errors import UnexpectedAnswerError
@@ -36,6 +37,7 @@ AnswerT = TypeVar("AnswerT")
 SubjectT = TypeVar("SubjectT", Corpus, Run)
 ReportFormat = Literal["csv", "jsonl", "parquet"]
 Returns = Literal["images", "captions"]
+CheckedKind = Literal["images", "captions"]
 Flagged = Literal["any", "only", "exclude"]
 
 _UPLOAD_TIMEOUT = httpx2.Timeout(600.0, connect=10.0)  # the server stores and hashes the last bytes before it answers
@@ -103,6 +105,31 @@ class Client:
     def rejections(self, corpus_id: str) -> Iterator[Rejection]:
         """Yield the input rows that the import did not accept."""
         return self._pages(Rejection, _path("corpora", corpus_id, "rejections"), size=_LARGEST_PAGE)
+
+    def checks(self, corpus_id: str) -> ChecksSummary:
+        """Fetch what is wrong with the images and captions of a corpus, each taken alone, once a run has checked it."""
+        return self._get(ChecksSummary, _path("corpora", corpus_id, "checks"))
+
+    def checked_images(
+        self, corpus_id: str, issue: str, *, threshold: float | None = None, page_size: int = 100
+    ) -> Iterator[CheckedImage]:
+        """Yield the images with an issue, worst first: those with a score below `threshold`, by default its own."""
+        path = _path("corpora", corpus_id, "checks", "images")
+        size = min(page_size, _LARGEST_PAGE)
+        return self._pages(CheckedImage, path, {"issue": issue, "threshold": threshold}, size)
+
+    def checked_captions(
+        self, corpus_id: str, issue: str, *, threshold: float | None = None, page_size: int = 100
+    ) -> Iterator[CheckedCaption]:
+        """Yield the distinct captions with an issue, worst first, as `checked_images` does."""
+        path = _path("corpora", corpus_id, "checks", "captions")
+        size = min(page_size, _LARGEST_PAGE)
+        return self._pages(CheckedCaption, path, {"issue": issue, "threshold": threshold}, size)
+
+    def download_checks(self, corpus_id: str, target: Path, *, of: CheckedKind = "images") -> int:
+        """Save all scores of the images or captions of a corpus as CSV and return its bytes."""
+        with self._connection.stream("GET", _path("corpora", corpus_id, "checks", f"{of}.csv")) as response:
+            return save_stream(response.iter_bytes(), target)
 
     def upload(self, corpus_id: str, archive: Path, on_progress: OnProgress | None = None) -> Corpus:
         """Send a zip or tar archive from disk; never more than a chunk of it is in memory.

@@ -71,6 +71,7 @@ class TestThroughTheService:
         self._check_calibration(summary)
         self._check_decoys_are_in_no_report(client, run)
         self._check_rates(client, run, summary)
+        self._check_reasons(client, run, summary)
 
     def _check_calibration(self, summary: dict[str, Any]) -> None:  # Any: JSON
         assert (summary["is_calibrated"], summary["fdr"]) == (True, 0.1)
@@ -93,6 +94,19 @@ class TestThroughTheService:
         flagged = client.get(f"{run}/report.jsonl", params={"fdr": 0.01, "flag": "true"}).text.splitlines()
         n_right = sum(int(json.loads(line)["pair_key"]) < _NOISE_RATE * _N_PAIRS for line in flagged)
         assert n_right / len(flagged) >= 0.95
+
+    def _check_reasons(self, client: TestClient, run: str, summary: dict[str, Any]) -> None:  # Any: JSON
+        rows = [json.loads(line) for line in client.get(f"{run}/report.jsonl").text.splitlines()]
+        assert all((row["reason_code"] is not None) == (row["correspondence"] < 0.5) for row in rows)
+        assert sum(summary["reasons"].values()) == summary["n_flagged"]
+        # Every wrong caption's own image is in the corpus, so it can be found.
+        found = [row for row in rows if row["reason_code"] in {"better_caption", "better_image"}]
+        assert len(found) >= summary["n_flagged"] / 2
+        assert all(row["best_caption"] or row["repair_image_id"] for row in found)
+        asked = client.get(f"{run}/report.jsonl", params={"reason": "better_caption"}).text.splitlines()
+        assert [json.loads(line)["pair_id"] for line in asked] == [
+            row["pair_id"] for row in rows if row["reason_code"] == "better_caption"
+        ]
 
 
 def _queued_job(committed: Committed, kind: JobKind) -> uuid.UUID:

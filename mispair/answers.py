@@ -218,6 +218,7 @@ class ReportRow:
         best_caption: the caption of the corpus that fits the image best, where it fits better than the pair's own.
         best_caption_correspondence: how likely it truly fits; None where nothing tells.
         repair_image_id: the image that fits the caption best, where it fits better than the pair's own.
+        is_near_duplicate, near_duplicate_set: whether the image is nearly another one; None where that is not known.
     """
 
     pair_id: str
@@ -237,6 +238,8 @@ class ReportRow:
     best_caption: str | None = None
     best_caption_correspondence: float | None = None
     repair_image_id: str | None = None
+    is_near_duplicate: bool | None = None
+    near_duplicate_set: int | None = None
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ def _cells(entry: ReportEntry, text: Callable[[str], str]) -> Sequence[object]:
         None if entry.best_caption is None else text(entry.best_caption),
         entry.best_caption_correspondence,
         entry.repair_image_id,
+        None if entry.is_near_duplicate is None else str(entry.is_near_duplicate).lower(),
+        entry.near_duplicate_set,
     )
 
 

@@ -36,6 +36,8 @@ def encode_parquet(batches: Batches) -> Generator[bytes, None, None]:
             pa.field("best_caption", pa.string()),
             pa.field("best_caption_correspondence", pa.float32()),
             pa.field("repair_image_id", pa.string()),
+            pa.field("is_near_duplicate", pa.bool_()),
+            pa.field("near_duplicate_set", pa.int32()),
         ]
     )
     buffer = _Drained()

@@ -75,6 +75,9 @@ def get_wanted_report(
         str | None, Query(max_length=500, pattern=_NO_NUL, description="only captions with all of these words")
     ] = None,
     reason: Annotated[ReasonCode | None, Query(description="only pairs with this reason_code")] = None,
+    near_duplicate: Annotated[
+        bool | None, Query(description="only pairs whose image is nearly another one, or only the others")
+    ] = None,
 ) -> WantedReport:
     rows = ReportFilter(
         threshold=service.threshold_of(session, run, cut),
@@ -84,6 +87,7 @@ def get_wanted_report(
         image_id=image_id,
         caption_words=service.caption_words(q),
         reason_code=reason,
+        is_near_duplicate=near_duplicate,
     )
     return WantedReport(run, rows)
 

@@ -42,6 +42,10 @@ class ReportRowView(WireModel):
     repair_image_id: uuid.UUID | None = Field(
         description="the image of this corpus that fits the caption best, where one fits better than the pair's own"
     )
+    is_near_duplicate: bool | None = Field(
+        description="whether the image is nearly another one of the corpus; null where the corpus was not checked"
+    )
+    near_duplicate_set: int | None = Field(description="equal for images that are nearly one another")
 
 
 class PairFinding(WireModel):

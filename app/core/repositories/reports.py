@@ -9,10 +9,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, REAL, ColumnElement, Double, Integer, Select, any_, cast, func, literal, select
+from sqlalchemy import ARRAY, REAL, ColumnElement, Double, Integer, Select, any_, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
-from app.core.models import Image, Pair, ReportRow
+from app.core.models import Image, ImageCheck, Pair, ReportRow
 
 _LIKE_ESCAPE = "\\"
 _HIGHEST_THRESHOLD = 1.0
@@ -35,6 +35,7 @@ class ReportFilter:
         is_mismatch: only flagged rows, only the others, or None for both.
         caption_words: each must occur in the caption, in upper or lower case.
         reason_code: only rows with this reason.
+        is_near_duplicate: only rows whose image is nearly another one, or only the others; None for both.
     """
 
     threshold: float
@@ -44,6 +45,7 @@ class ReportFilter:
     image_id: uuid.UUID | None = None
     caption_words: tuple[str, ...] = ()
     reason_code: str | None = None
+    is_near_duplicate: bool | None = None
 
 
 class ReportEntry(NamedTuple):
@@ -67,6 +69,9 @@ class ReportEntry(NamedTuple):
     best_caption: str | None = None
     best_caption_correspondence: float | None = None
     repair_image_id: uuid.UUID | None = None
+    # Of its image; None before the checks beside mismatch.
+    is_near_duplicate: bool | None = None
+    near_duplicate_set: int | None = None
 
 
 class HitPair(NamedTuple):
@@ -217,8 +222,11 @@ def _report(scope: ReportScope, wanted: ReportFilter) -> Select[*tuple[Any, ...]
             ReportRow.best_caption,
             ReportRow.best_caption_correspondence,
             ReportRow.repair_image_id,
+            _is_near_duplicate(),
+            ImageCheck.near_duplicate_set,
         )
         .join(Pair, Pair.id == ReportRow.pair_id)
+        .outerjoin(ImageCheck, ImageCheck.image_id == Pair.image_id)
         .where(*_of(scope), *_conditions(wanted))
         .order_by(ReportRow.rank)
     )
@@ -240,8 +248,16 @@ def _conditions(wanted: ReportFilter) -> Iterator[ColumnElement[bool]]:
         yield Pair.image_id == wanted.image_id
     if wanted.reason_code is not None:
         yield ReportRow.reason_code == wanted.reason_code
+    if wanted.is_near_duplicate is not None:
+        yield _is_near_duplicate() == wanted.is_near_duplicate
     for word in wanted.caption_words:
         yield Pair.caption.ilike(f"%{_escaped(word)}%", escape=_LIKE_ESCAPE)
+
+
+def _is_near_duplicate() -> ColumnElement[bool]:
+    """NULL where the image was not checked."""
+    is_in_set = ImageCheck.near_duplicate_set.is_not(None)
+    return case((ImageCheck.image_id.is_not(None), is_in_set))
 
 
 def _is_below(threshold: float) -> ColumnElement[bool]:

@@ -44,7 +44,7 @@ def get(client: TestClient, stored: StoredCorpus, path: str = "", **params: Any)
 class TestGetChecksSummary:
     def test_tells_counts_languages_and_warnings(self, client: TestClient, checked: StoredCorpus) -> None:
         summary = get(client, checked)
-        assert summary["images"][0] == {"issue": "dark", "threshold": 0.3, "n_flagged": 1}
+        assert summary["images"][0] == {"issue": "dark", "threshold": 0.35, "n_flagged": 1}
         assert (summary["main_language"], summary["n_image_sets"]) == ("de", 1)
         assert [warning["code"] for warning in summary["warnings"]] == ["corpus_not_english"]
 

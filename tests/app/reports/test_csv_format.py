@@ -45,17 +45,21 @@ class TestEncodeCsv:
                 "best_caption": "",
                 "best_caption_correspondence": "",
                 "repair_image_id": "",
+                "is_near_duplicate": "",
+                "near_duplicate_set": "",
             }
         ]
 
     def test_what_was_found_stands_behind_the_columns_of_old(self) -> None:
-        row = _read(make_entry(**FOUND))[0]
+        row = _read(make_entry(**FOUND, is_near_duplicate=True, near_duplicate_set=3))[0]
         assert list(row.items())[12:] == [
             ("reason_code", "better_caption"),
             ("evidence", '{"gain": 0.5}'),
             ("best_caption", "'=1+1"),
             ("best_caption_correspondence", "0.75"),
             ("repair_image_id", str(IMAGE_ID)),
+            ("is_near_duplicate", "true"),
+            ("near_duplicate_set", "3"),
         ]
 
     def test_a_report_without_rows_still_has_its_header(self) -> None:

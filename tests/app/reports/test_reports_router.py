@@ -17,6 +17,7 @@ from app.core.models import JobState, ReportRow, Run
 from app.core.run_config import RunConfig
 from app.core.storage import Storage
 from app.pagination import encode_cursor
+from tests.app.checks.rows import store_checks
 from tests.app.reports.entries import FOUND
 from tests.app.runs.rows import CALIBRATED, StoredCorpus, add_published_run, add_run, end_job, store_corpus
 
@@ -71,6 +72,23 @@ def _keys(client: TestClient, run: Run, **params: Any) -> list[str]:
     return [row["pair_key"] for row in _rows(client, run, **params)]
 
 
+class TestNearDuplicates:
+    def test_rows_tell_them_and_are_filtered_by_them(
+        self, client: TestClient, run: Run, stored: StoredCorpus, committed: Committed
+    ) -> None:
+        near = {"near_duplicate": 0.1, "near_duplicate_set": 0}
+        with committed() as session:
+            store_checks(session, stored, [near, {}, near], [{}] * 6)
+        rows = _rows(client, run, near_duplicate=True)
+        assert [row["pair_key"] for row in rows] == ["key-0", "key-5", "key-4", "key-1"]
+        assert {(row["is_near_duplicate"], row["near_duplicate_set"]) for row in rows} == {(True, 0)}
+        rows = _rows(client, run, near_duplicate=False)
+        assert [(row["pair_key"], row["is_near_duplicate"]) for row in rows] == [("key-3", False), ("key-2", False)]
+
+    def test_a_corpus_that_was_not_checked_has_none_of_either_kind(self, client: TestClient, run: Run) -> None:
+        assert [_rows(client, run, near_duplicate=flag) for flag in (True, False)] == [[], []]
+
+
 class TestListReport:
     def test_the_worst_row_comes_first_and_is_whole(self, client: TestClient, run: Run, stored: StoredCorpus) -> None:
         assert _rows(client, run)[1] == {
@@ -91,6 +109,8 @@ class TestListReport:
             "best_caption": None,
             "best_caption_correspondence": None,
             "repair_image_id": None,
+            "is_near_duplicate": None,
+            "near_duplicate_set": None,
         }
 
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])

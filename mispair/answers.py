@@ -218,6 +218,9 @@ class ReportRow:
         best_caption: the caption of the corpus that fits the image best, where it fits better than the pair's own.
         best_caption_correspondence: how likely it truly fits; None where nothing tells.
         repair_image_id: the image that fits the caption best, where it fits better than the pair's own.
+        correspondence_low, correspondence_high: what single rounds would say; None where the run is not calibrated.
+        expected_precision_at_cut: the share of mismatches to expect down to this rank.
+        lemon_score, similarity_score: what other scorers say, where the run was asked for them.
         is_near_duplicate, near_duplicate_set: whether the image is nearly another one; None where that is not known.
     """
 
@@ -240,6 +243,11 @@ class ReportRow:
     repair_image_id: str | None = None
     is_near_duplicate: bool | None = None
     near_duplicate_set: int | None = None
+    correspondence_low: float | None = None
+    correspondence_high: float | None = None
+    expected_precision_at_cut: float | None = None
+    lemon_score: float | None = None
+    similarity_score: float | None = None
 
 
 @dataclass(frozen=True)

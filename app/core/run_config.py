@@ -45,6 +45,13 @@ class RunConfig(BaseModel):
         description="default: known mismatches (decoys) are planted before training and make correspondence a "
         "calibrated probability; crcl: nothing is planted, and correspondence is the paper's label without its floor",
     )
+    scorers: tuple[Literal["default", "crcl", "lemon", "similarity"], ...] = Field(
+        default=(),
+        max_length=4,
+        description="other scores to have beside correspondence, a column each: lemon (LEMoN's neighbours), similarity "
+        "(the encoder's own cosine, where it has a joint space); default and crcl always have theirs, correspondence "
+        "and correspondence_label",
+    )
     round_epochs: Annotated[tuple[RoundEpochs, ...], Field(min_length=1, max_length=20)] | None = Field(
         default=None,
         description="training epochs of each round, warm-up not counted; default: by model and corpus size",

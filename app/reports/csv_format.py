@@ -51,6 +51,11 @@ def _cells(entry: ReportEntry, text: Callable[[str], str]) -> Sequence[object]:
         entry.repair_image_id,
         None if entry.is_near_duplicate is None else str(entry.is_near_duplicate).lower(),
         entry.near_duplicate_set,
+        entry.correspondence_low,
+        entry.correspondence_high,
+        entry.expected_precision_at_cut,
+        entry.lemon_score,
+        entry.similarity_score,
     )
 
 

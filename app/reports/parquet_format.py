@@ -38,6 +38,11 @@ def encode_parquet(batches: Batches) -> Generator[bytes, None, None]:
             pa.field("repair_image_id", pa.string()),
             pa.field("is_near_duplicate", pa.bool_()),
             pa.field("near_duplicate_set", pa.int32()),
+            pa.field("correspondence_low", pa.float32()),
+            pa.field("correspondence_high", pa.float32()),
+            pa.field("expected_precision_at_cut", pa.float32()),
+            pa.field("lemon_score", pa.float32()),
+            pa.field("similarity_score", pa.float32()),
         ]
     )
     buffer = _Drained()

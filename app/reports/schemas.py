@@ -46,6 +46,22 @@ class ReportRowView(WireModel):
         description="whether the image is nearly another one of the corpus; null where the corpus was not checked"
     )
     near_duplicate_set: int | None = Field(description="equal for images that are nearly one another")
+    correspondence_low: float | None = Field(
+        description="the lowest correspondence that one round of the training alone would give; null where the run is "
+        "not calibrated, and in older runs"
+    )
+    correspondence_high: float | None = Field(description="the highest")
+    expected_precision_at_cut: float | None = Field(
+        description="the share of mismatches to expect among the pairs down to this rank; null where the run is not "
+        "calibrated, and in older runs"
+    )
+    lemon_score: float | None = Field(
+        description="LEMoN's score, 0 to 1; low = bad; null where the run was not asked for it"
+    )
+    similarity_score: float | None = Field(
+        description="the encoder's own cosine as (1 + cosine) / 2; low = bad; null where the run was not asked for it, "
+        "or the encoder has no joint space"
+    )
 
 
 class PairFinding(WireModel):

@@ -6,7 +6,7 @@ from crcl_core.detection.decoys import MIN_DECOYS, PlantedDecoys, decoy_count, p
 from crcl_core.detection.detecting import Detection, detect_mismatches, out_of_fold_epochs
 from crcl_core.detection.encoder_similarity import encoder_similarity
 from crcl_core.detection.findings import Findings, find_mismatches
-from crcl_core.detection.folds import FoldUnit
+from crcl_core.detection.fold_unit import FoldUnit
 from crcl_core.detection.held_out import HeldOutEmbeddings
 from crcl_core.detection.lemon import LemonTerms, lemon_score, lemon_terms
 from crcl_core.detection.mismatch_rate import MismatchRate

@@ -27,17 +27,25 @@ class PlantedDecoys:
         n_pairs: N; what lies behind belongs in no output.
         image_pair: (M,) int64, the pair that each decoy has its image from.
         caption_pair: (M,) int64, the pair that it has its caption from.
+        are_images: Whether decoys of one image belong together, as the captions of an image do.
     """
 
     features: PairFeatures
     n_pairs: int
     image_pair: IntArray
     caption_pair: IntArray
+    are_images: bool = False
 
     @property
     def n_decoys(self) -> int:
         """M."""
         return len(self.image_pair)
+
+    def group(self) -> IntArray:
+        """(N + M,) int64: pairs of one image have one group; decoys have their own, with `are_images` one an image."""
+        image_index, n_images = self.features.image_index, self.features.n_images
+        own = image_index[self.n_pairs :] if self.are_images else np.arange(self.n_decoys)
+        return np.concatenate((image_index[: self.n_pairs], n_images + own))
 
 
 def decoy_count(n_pairs: int) -> int:
@@ -64,11 +72,50 @@ def plant_decoys(features: PairFeatures, n_decoys: int, seed: int) -> PlantedDec
     Raises:
         ValueError: n_decoys is negative or above the number of pairs.
     """
-    if not 0 <= n_decoys <= features.n_pairs:
-        raise ValueError(f"n_decoys is {n_decoys}, expected 0 to the number of pairs, {features.n_pairs}")
+    _require_count(n_decoys, features.n_pairs)
     random = numpy_generator(seed, "decoys")
     image_pair = random.permutation(features.n_pairs)[:n_decoys]
     caption_pair = random.permutation(features.n_pairs)[:n_decoys]
+    return _planted(features, image_pair, caption_pair, are_images=False)
+
+
+def plant_decoy_images(features: PairFeatures, n_decoys: int, seed: int) -> PlantedDecoys:
+    """Adds all captions of one image beside another, so that whole decoy images are wrong, drawn uniformly.
+
+    Where the captions of an image are wrong together, single decoys are not exchangeable with mismatches. No image
+    takes or gives captions twice; otherwise as `plant_decoys`.
+
+    Args:
+        features: The corpus.
+        n_decoys: About how many pairs to add: as few images as reach it.
+        seed: Of the run.
+
+    Raises:
+        ValueError: As for `plant_decoys`.
+    """
+    _require_count(n_decoys, features.n_pairs)
+    random = numpy_generator(seed, "decoy images")
+    by_image = np.argsort(features.image_index, kind="stable")
+    images, first, n_captions = np.unique(features.image_index[by_image], return_index=True, return_counts=True)
+    takers, givers = random.permutation(len(images)), random.permutation(len(images))
+    n_images = int(np.searchsorted(n_captions[givers].cumsum(), n_decoys)) + 1 if n_decoys else 0
+    takers, givers = takers[:n_images], givers[:n_images]
+    caption_pair = np.concatenate(
+        [by_image[first[giver] : first[giver] + n_captions[giver]] for giver in givers] or [by_image[:0]]
+    )
+    image_pair = np.repeat(by_image[first[takers]], n_captions[givers])
+    return _planted(features, image_pair, caption_pair, are_images=True)
+
+
+def _require_count(n_decoys: int, n_pairs: int) -> None:
+    if not 0 <= n_decoys <= n_pairs:
+        raise ValueError(f"n_decoys is {n_decoys}, expected 0 to the number of pairs, {n_pairs}")
+
+
+def _planted(
+    features: PairFeatures, image_pair: IntArray, caption_pair: IntArray, *, are_images: bool
+) -> PlantedDecoys:
+    """The corpus with these draws, less those that would be a pair of it again."""
     images, captions = features.image_index[image_pair], features.caption_index[caption_pair]
     is_apart = ~_are_pairs(features, images, captions)
     image_pair, caption_pair = image_pair[is_apart], caption_pair[is_apart]
@@ -77,7 +124,7 @@ def plant_decoys(features: PairFeatures, n_decoys: int, seed: int) -> PlantedDec
         image_index=np.concatenate((features.image_index, images[is_apart])),
         caption_index=np.concatenate((features.caption_index, captions[is_apart])),
     )
-    return PlantedDecoys(planted, features.n_pairs, image_pair, caption_pair)
+    return PlantedDecoys(planted, features.n_pairs, image_pair, caption_pair, are_images)
 
 
 def _are_pairs(

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import final
 
+import numpy as np
 import torch
 
 from crcl_core.data import PairFeatures
-from crcl_core.detection.decoys import MIN_DECOYS, decoy_count, plant_decoys
+from crcl_core.detection.decoys import MIN_DECOYS, decoy_count, plant_decoy_images, plant_decoys
 from crcl_core.detection.findings import Findings, find_mismatches
-from crcl_core.detection.fold_unit import choose_fold_unit
+from crcl_core.detection.fold_unit import FoldUnit, choose_fold_unit
 from crcl_core.detection.held_out import HeldOutEmbeddings
 from crcl_core.detection.out_of_fold import N_FOLDS, OutOfFold, refine_out_of_fold
-from crcl_core.detection.terms import fused_score
+from crcl_core.detection.terms import fused_image_score, fused_score
 from crcl_core.training import EpochReport, TrainingConfig, TrainingResult, train
+from crcl_core.types import DoubleArray
 
 # Two rounds cost as much as CRCL's own training; a third moved AUROC by less than 0.001.
 _N_ROUNDS = 2
+_SETTLED_ROUNDS = 3
 
 
 def out_of_fold_epochs(config: TrainingConfig) -> float:
@@ -87,17 +91,34 @@ def detect_mismatches(
     labels, n_pairs = training.shadow_labels, features.n_pairs
     if is_plain:
         return Detection(find_mismatches(labels, n_pairs, seed=config.seed), training, None)
-    out_of_fold = refine_out_of_fold(
-        planted,
-        training.labels,
-        config,
-        unit=choose_fold_unit(features.image_index, labels[:n_pairs]),
+    judge = partial(
+        refine_out_of_fold,
+        config=config,
         n_rounds=_N_ROUNDS,
         has_joint_space=has_joint_space,
         device=device,
         on_model=on_model,
     )
-    score = labels
-    if planted.n_decoys >= MIN_DECOYS:
-        score = fused_score(planted, labels, out_of_fold, has_joint_space=has_joint_space, seed=config.seed)
-    return Detection(find_mismatches(score, n_pairs, seed=config.seed, labels=labels), training, out_of_fold)
+    is_by_pair = choose_fold_unit(features.image_index, labels[:n_pairs]) is FoldUnit.PAIR
+    if is_by_pair:
+        found = judge(planted, training.labels, unit=FoldUnit.PAIR)
+    else:
+        # Other decoys, which CRCL did not train on, so its labels would tell them from mismatches: all start at 1.
+        planted = plant_decoy_images(features, planted.n_decoys, config.seed)
+        found = judge(planted, np.ones(planted.features.n_pairs), unit=FoldUnit.IMAGE)
+    if planted.n_decoys < MIN_DECOYS:
+        return Detection(find_mismatches(labels, n_pairs, seed=config.seed, is_planted=True), training, found)
+    if is_by_pair:
+        of_rounds = _labels_by_round(training, config)
+        fused = fused_score(planted, labels, of_rounds, found, has_joint_space=has_joint_space, seed=config.seed)
+    else:
+        fused = fused_image_score(planted, found, has_joint_space=has_joint_space, seed=config.seed)
+    findings = find_mismatches(fused.score, n_pairs, seed=config.seed, labels=labels, by_round=fused.by_round)
+    return Detection(findings, training, found)
+
+
+def _labels_by_round(training: TrainingResult, config: TrainingConfig) -> DoubleArray:
+    """The labels (rounds, N + M) at the end of the last rounds; the first ones have not settled yet."""
+    ends = np.cumsum([config.warmup_epochs + n_epochs for n_epochs in config.round_epochs]) - 1
+    by_round: DoubleArray = training.label_history[ends[-_SETTLED_ROUNDS:]].astype(np.float64)
+    return by_round

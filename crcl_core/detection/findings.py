@@ -23,6 +23,9 @@ class Findings:
         correspondence: (N,) float32 in [0, 1], low = bad: the probability of a match, or the unfloored label where
             there is no calibration.
         rank_score: (N,) float64, low = bad: what the correspondence rises with. It orders pairs of one correspondence.
+        low: (N,) float32 in [0, 1], the lowest correspondence that one round alone would give; None where there is no
+            calibration, or one round.
+        high: (N,) float32 in [0, 1], the highest.
         n_decoys: M; they are in no other field.
         calibration: None where decoys say nothing.
         reliability: Whether to trust the calibration.
@@ -35,6 +38,8 @@ class Findings:
     calibration: Calibration | None
     reliability: Reliability
     reason: ReliabilityReason | None
+    low: FloatArray | None = None
+    high: FloatArray | None = None
 
     @property
     def is_calibrated(self) -> bool:
@@ -52,7 +57,15 @@ class Findings:
         return min(threshold_at_fdr(self.correspondence, fdr), _LIKELIER_RIGHT)
 
 
-def find_mismatches(scores: DoubleArray, n_pairs: int, *, seed: int, labels: DoubleArray | None = None) -> Findings:
+def find_mismatches(
+    scores: DoubleArray,
+    n_pairs: int,
+    *,
+    seed: int,
+    is_planted: bool = False,
+    labels: DoubleArray | None = None,
+    by_round: DoubleArray | None = None,
+) -> Findings:
     """Calibrates the scores of a training.
 
     A calibration that cannot be trusted at all is dropped: a rate and probabilities that say "all mismatch" of a corpus
@@ -62,26 +75,46 @@ def find_mismatches(scores: DoubleArray, n_pairs: int, *, seed: int, labels: Dou
         scores: (N + M,) float64 of the pairs and, behind them, the decoys; low = bad.
         n_pairs: N.
         seed: Of the run.
+        is_planted: Whether decoys were to be planted, so that none means that there could be none.
         labels: (N + M,) in [0, 1], the unfloored labels, which stand in where the scores cannot be calibrated; None
             where they are the scores.
+        by_round: (V, N) float64, the pairs' scores by V rounds alone.
     """
     labels = scores if labels is None else labels
     of_pairs, of_decoys = scores[:n_pairs], scores[n_pairs:]
     calibration = calibrate(of_pairs, of_decoys, seed=seed)
     if calibration is None:
-        reason = ReliabilityReason.TOO_FEW_DECOYS if len(of_decoys) else ReliabilityReason.NOT_PLANTED
+        reason = ReliabilityReason.TOO_FEW_DECOYS if is_planted or len(of_decoys) else ReliabilityReason.NOT_PLANTED
         return _uncalibrated(labels[:n_pairs], len(of_decoys), reason)
     if calibration.reliability is Reliability.INSUFFICIENT:
         assert calibration.reason is not None
         return _uncalibrated(labels[:n_pairs], len(of_decoys), calibration.reason)
+    low, high = _range(calibration.correspondence, of_pairs, by_round)
     return Findings(
         correspondence=calibration.correspondence,
+        low=low,
+        high=high,
         rank_score=of_pairs,
         n_decoys=len(of_decoys),
         calibration=calibration,
         reliability=calibration.reliability,
         reason=calibration.reason,
     )
+
+
+def _range(
+    correspondence: FloatArray, scores: DoubleArray, by_round: DoubleArray | None
+) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    """What the rounds' scores would be as correspondence, and the pair's own, from the lowest to the highest."""
+    if by_round is None:
+        return None, None
+    order = np.argsort(scores)
+    ends = (
+        np.interp(extreme, scores[order], correspondence[order]).astype(np.float32)
+        for extreme in (by_round.min(axis=0), by_round.max(axis=0))
+    )
+    low, high = ends
+    return np.minimum(low, correspondence), np.maximum(high, correspondence)
 
 
 def _uncalibrated(labels: DoubleArray, n_decoys: int, reason: ReliabilityReason) -> Findings:

@@ -1,24 +1,16 @@
 """Folds of a corpus's pairs, so that each pair can be judged by a model that was trained without it."""
 
-from enum import StrEnum
-
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from crcl_core.detection.decoys import PlantedDecoys
+from crcl_core.detection.fold_unit import FoldUnit
 from crcl_core.seeding import numpy_generator
 from crcl_core.types import IntArray
 
 # A group so large that it would fill most of a fold is not kept together.
 _LARGEST_SHARE = 0.5
-
-
-class FoldUnit(StrEnum):
-    """What a fold keeps together."""
-
-    PAIR = "pair"  # An image's other captions stay in the training: they are evidence for or against this one.
-    IMAGE = "image"  # All captions of an image leave together: where they are wrong together, they mislead.
 
 
 def split_into_folds(planted: PlantedDecoys, n_folds: int, unit: FoldUnit, *, seed: int) -> IntArray:

@@ -1,5 +1,8 @@
 """Several scores of a pair into one, by a logistic model that was fitted on decoys."""
 
+from dataclasses import dataclass
+from typing import Any, Protocol, final
+
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
@@ -11,7 +14,50 @@ from crcl_core.types import BoolArray, DoubleArray
 _INVERSE_PENALTY = 1.0
 
 
-def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: int) -> DoubleArray:
+class _LogisticModel(Protocol):
+    """What is used of scikit-learn's LogisticRegression, which has no types."""
+
+    def fit(self, examples: DoubleArray, is_clean: BoolArray, *, sample_weight: DoubleArray) -> Any:  # Any: itself
+        """Learns to tell the classes apart."""
+
+    def decision_function(self, examples: DoubleArray) -> DoubleArray:
+        """The log odds (N,) of being clean."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """Terms of N pairs and M decoys, fused.
+
+    Attributes:
+        score: (N + M,) float64, the log odds of being clean but for a constant; low = bad.
+    """
+
+    score: DoubleArray
+    _terms: DoubleArray
+    _quantiles: DoubleArray
+    _models: tuple[_LogisticModel, _LogisticModel]
+
+    def with_term(self, number: int, values: DoubleArray) -> DoubleArray:
+        """Scores the pairs as if one term had other values, read on the scale of the values that it was fitted with.
+
+        Args:
+            number: Which term, from 0.
+            values: (N,) float64.
+
+        Returns:
+            (N,) float64.
+        """
+        n_pairs = len(values)
+        quantiles = self._quantiles[:n_pairs].copy()
+        term = self._terms[number]
+        order = np.argsort(term[~np.isnan(term)])
+        known = term[~np.isnan(term)][order], self._quantiles[~np.isnan(term), number][order]
+        quantiles[:, number] = np.interp(values, *known)
+        return _mean_log_odds(self._models, quantiles)
+
+
+def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: int) -> Fusion:
     """Weighs terms so that they tell clean pairs from decoys.
 
     Terms become normal quantiles of their ranks first, so that none counts more for its scale and no outlier decides. A
@@ -26,9 +72,6 @@ def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: i
         guide: (N + M,) float64, a score to begin with, low = bad.
         seed: Of the run.
 
-    Returns:
-        (N + M,) float64, the log odds of being clean but for a constant; low = bad.
-
     Raises:
         ValueError: There are fewer than two decoys or no pair.
     """
@@ -38,12 +81,14 @@ def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: i
     quantiles = np.stack([normal_quantiles(term) for term in terms]).T  # (N + M, T)
     of_pairs, of_decoys = guide[:n_pairs], guide[n_pairs:]
     weights = 1 - mismatch_probabilities(fit_mixture(of_pairs, of_decoys), of_pairs, of_decoys)
+    if weights.sum() < 1:
+        weights = np.ones(n_pairs)  # Nothing looks clean, so nothing tells which pairs to learn from.
     is_first = numpy_generator(seed, "fusion").permutation(n_decoys) < n_decoys // 2
-    by_first = _log_odds(quantiles, n_pairs, weights, is_first)
-    by_second = _log_odds(quantiles, n_pairs, weights, ~is_first)
-    fused = (by_first + by_second) / 2
-    fused[n_pairs:] = np.where(is_first, by_second[n_pairs:], by_first[n_pairs:])
-    return fused
+    models = (_fitted(quantiles, n_pairs, weights, is_first), _fitted(quantiles, n_pairs, weights, ~is_first))
+    by_first, by_second = (model.decision_function(quantiles[n_pairs:]) for model in models)
+    of_decoys = np.where(is_first, by_second, by_first)
+    score = np.concatenate((_mean_log_odds(models, quantiles[:n_pairs]), of_decoys))
+    return Fusion(score, terms, quantiles, models)
 
 
 def normal_quantiles(term: DoubleArray) -> DoubleArray:
@@ -55,7 +100,7 @@ def normal_quantiles(term: DoubleArray) -> DoubleArray:
     return quantiles
 
 
-def _log_odds(quantiles: DoubleArray, n_pairs: int, weights: DoubleArray, is_used: BoolArray) -> DoubleArray:
+def _fitted(quantiles: DoubleArray, n_pairs: int, weights: DoubleArray, is_used: BoolArray) -> _LogisticModel:
     # scikit-learn takes a second to import, and not every user of this package fuses scores.
     from sklearn.linear_model import LogisticRegression
 
@@ -64,7 +109,12 @@ def _log_odds(quantiles: DoubleArray, n_pairs: int, weights: DoubleArray, is_use
     n_used = int(is_used.sum())
     # The two classes weigh the same; what is fitted is an order, and its level is calibrated afterwards.
     of_decoys = np.full(n_used, weights.sum() / n_used)
-    model = LogisticRegression(C=_INVERSE_PENALTY)
+    model: _LogisticModel = LogisticRegression(C=_INVERSE_PENALTY)
     model.fit(examples, is_clean, sample_weight=np.concatenate((weights, of_decoys)))
-    log_odds: DoubleArray = model.decision_function(quantiles)
-    return log_odds
+    return model
+
+
+def _mean_log_odds(models: tuple[_LogisticModel, _LogisticModel], quantiles: DoubleArray) -> DoubleArray:
+    first, second = (model.decision_function(quantiles) for model in models)
+    mean: DoubleArray = (first + second) / 2
+    return mean

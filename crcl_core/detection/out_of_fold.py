@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from crcl_core.detection.decoys import PlantedDecoys
-from crcl_core.detection.folds import FoldUnit, split_into_folds
+from crcl_core.detection.fold_unit import FoldUnit
+from crcl_core.detection.folds import split_into_folds
 from crcl_core.detection.held_out import HeldOutEmbeddings
 from crcl_core.detection.pool_posterior import log_posteriors
 from crcl_core.seeding import numpy_generator

@@ -34,22 +34,35 @@ class Report:
         rank: (N,) 1 = the lowest correspondence; ties by the training's rank score, then by ordinal.
         correspondence: (N,) float32 in [0, 1], low = bad.
         correspondence_label: (N,) float32 in [0, 1], SCC's floored label.
+        low, high: (N,) float32, what single rounds would say; None where the run is not calibrated.
+        lemon, similarity: (N,) float32 in [0, 1], low = bad, other scorers'; None where not asked for.
     """
 
     pair_ids: list[uuid.UUID]
     rank: npt.NDArray[np.int64]
     correspondence: npt.NDArray[np.float32]
     correspondence_label: npt.NDArray[np.float32]
+    low: npt.NDArray[np.float32] | None = None
+    high: npt.NDArray[np.float32] | None = None
+    lemon: npt.NDArray[np.float32] | None = None
+    similarity: npt.NDArray[np.float32] | None = None
 
     def worst_first(self, reasons: Mapping[int, PairReason]) -> Iterator[ReportValues]:
         """Values of the report rows, by rank; with the reason, by ordinal, of those that have one."""
+        n_mismatched = 0.0
         for row in np.argsort(self.rank):
             reason = reasons.get(int(row))
+            n_mismatched += 1.0 - float(self.correspondence[row])
             yield ReportValues(
                 self.pair_ids[row],
                 int(self.rank[row]),
                 float(self.correspondence[row]),
                 float(self.correspondence_label[row]),
+                _at(self.low, row),
+                _at(self.high, row),
+                None if self.low is None else min(1.0, n_mismatched / int(self.rank[row])),
+                _at(self.lemon, row),
+                _at(self.similarity, row),
                 *(() if reason is None else reason.columns()),
             )
 
@@ -75,9 +88,14 @@ def read_findings(labels_file: Path, pair_ids: list[uuid.UUID]) -> Report:
         correspondence = np.clip(labels["correspondence"], 0.0, 1.0).astype(np.float32)
         label = np.clip(labels["labels"], 0.0, 1.0).astype(np.float32)
         worst_first = np.lexsort((labels["rank_score"], correspondence))  # stable: what ties here keeps its order
+        more = {name: labels[name] for name in ("low", "high", "lemon", "similarity") if name in labels}
     rank = np.empty(len(pair_ids), dtype=np.int64)
     rank[worst_first] = np.arange(1, len(pair_ids) + 1)
-    return Report(pair_ids, rank, correspondence, label)
+    return Report(pair_ids, rank, correspondence, label, **more)
+
+
+def _at(values: npt.NDArray[np.float32] | None, row: np.int64) -> float | None:
+    return None if values is None else float(values[row])
 
 
 def publish(work: RunWork, report: Report, explained: Explained, summary: dict[str, Any]) -> None:  # Any: JSON

@@ -79,6 +79,7 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
             "pairs": str(work.folder / "pairs.npz"),
             "method": work.config.method,
             "fdr": work.config.fdr,
+            "scorers": list(work.config.scorers),
             "config": training_settings(work.config),
             "has_joint_space": features.joint_dim is not None,
             "checkpoints": str(keeper.folder),

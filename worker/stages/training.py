@@ -9,9 +9,17 @@ import numpy as np
 import torch
 
 from app.core.errors import JobFailedError
-from crcl_core.detection import Detection, Findings, detect_mismatches, out_of_fold_epochs
+from crcl_core.data import PairFeatures
+from crcl_core.detection import (
+    Detection,
+    Findings,
+    detect_mismatches,
+    encoder_similarity,
+    lemon_score,
+    out_of_fold_epochs,
+)
 from crcl_core.training import EpochReport, TrainingConfig, save_model
-from crcl_core.types import CheckpointError
+from crcl_core.types import CheckpointError, FloatArray
 from worker.stages.training_features import load_features
 from worker.trainer import Spec, Tell
 
@@ -23,8 +31,8 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
 
     Args:
         spec: what `load_features` reads; `config` (those values of a TrainingConfig that do not follow from the model
-            and the corpus's size), `method` (`crcl` is the paper's alone), `fdr`, `has_joint_space`, `device`,
-            `n_threads`, `checkpoints` (folder, may hold one to go on from), `out`.
+            and the corpus's size), `method` (`crcl` is the paper's alone), `fdr`, `scorers`, `has_joint_space`,
+            `device`, `n_threads`, `checkpoints` (folder, may hold one to go on from), `out`.
         tell: gets an `epoch` message after each checkpoint and a `fold_model` message after each out-of-fold model,
             both with the `share` of the stage that is done.
 
@@ -76,7 +84,8 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         for path in folder.iterdir():
             path.unlink()
         detection = detect_mismatches(features, config, **options)
-    _write(Path(spec["out"]), detection, features.n_pairs)
+    scores = _other_scores(spec, features, detection)
+    _write(Path(spec["out"]), detection, scores, features.n_pairs)
     result = detection.training
     save_model(Path(spec["out"]) / "model.safetensors", result.model, result.spec, vocabulary=vocabulary, config=config)
     return {
@@ -91,9 +100,22 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     }
 
 
-def _write(out: Path, detection: Detection, n_pairs: int) -> None:
+def _other_scores(spec: Spec, features: PairFeatures, detection: Detection) -> dict[str, FloatArray]:
+    """What the other scorers say that the run asks for and that its features allow."""
+    training, scores = detection.training, {}
+    has_vectors = features.n_regions is None and not features.has_tokens
+    if "lemon" in spec["scorers"] and has_vectors:
+        scores["lemon"] = lemon_score(features, training.image_embeddings, training.caption_embeddings)
+    if "similarity" in spec["scorers"] and has_vectors and spec["has_joint_space"]:
+        scores["similarity"] = encoder_similarity(features, has_joint_space=True)
+    return {name: score.astype(np.float32) for name, score in scores.items()}
+
+
+def _write(out: Path, detection: Detection, scores: dict[str, FloatArray], n_pairs: int) -> None:
     """Write what was found; decoys are in none of it."""
     result, findings = detection.training, detection.findings
+    if findings.low is not None and findings.high is not None:
+        scores = {**scores, "low": findings.low, "high": findings.high}
     np.savez(
         out / "labels.npz",
         labels=result.labels[:n_pairs],
@@ -101,6 +123,7 @@ def _write(out: Path, detection: Detection, n_pairs: int) -> None:
         history=result.label_history[:, :n_pairs],
         correspondence=findings.correspondence,
         rank_score=findings.rank_score,
+        **scores,  # type: ignore[arg-type]  # mypy takes them for allow_pickle
     )
     # The epochs of a pair side by side, so that the service reads one pair's with one short read.
     np.ascontiguousarray(result.label_history[:, :n_pairs].T).astype("<f2").tofile(out / "trajectories.f16")

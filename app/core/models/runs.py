@@ -48,3 +48,9 @@ class ReportRow(WorkspaceMixin, Base):
     best_caption_correspondence: Mapped[float | None] = mapped_column(REAL)  # [0, 1]; null where nothing tells
     # Of the same corpus version, so it goes when the row does; a foreign key would want an index of its own.
     repair_image_id: Mapped[uuid.UUID | None]
+    # What single rounds would say, from the lowest to the highest; null where the run is not calibrated.
+    correspondence_low: Mapped[float | None] = mapped_column(REAL)
+    correspondence_high: Mapped[float | None] = mapped_column(REAL)
+    expected_precision_at_cut: Mapped[float | None] = mapped_column(REAL)  # of flagging down to this rank
+    lemon_score: Mapped[float | None] = mapped_column(REAL)  # (0, 1], low = bad; where the run was asked for it
+    similarity_score: Mapped[float | None] = mapped_column(REAL)  # [0, 1], low = bad; the same, with a joint space

@@ -19,6 +19,11 @@ _REPORT_TYPES = {
     "rank": "int4",
     "correspondence": "float4",
     "correspondence_label": "float4",
+    "correspondence_low": "float4",
+    "correspondence_high": "float4",
+    "expected_precision_at_cut": "float4",
+    "lemon_score": "float4",
+    "similarity_score": "float4",
     "reason_code": "text",
     "evidence": "jsonb",
     "best_caption": "text",
@@ -38,6 +43,11 @@ class ReportValues(NamedTuple):
     rank: int
     correspondence: float
     correspondence_label: float
+    correspondence_low: float | None = None
+    correspondence_high: float | None = None
+    expected_precision_at_cut: float | None = None
+    lemon_score: float | None = None
+    similarity_score: float | None = None
     reason_code: str | None = None
     evidence: dict[str, Any] | None = None
     best_caption: str | None = None

@@ -72,6 +72,11 @@ class ReportEntry(NamedTuple):
     # Of its image; None before the checks beside mismatch.
     is_near_duplicate: bool | None = None
     near_duplicate_set: int | None = None
+    correspondence_low: float | None = None
+    correspondence_high: float | None = None
+    expected_precision_at_cut: float | None = None
+    lemon_score: float | None = None
+    similarity_score: float | None = None
 
 
 class HitPair(NamedTuple):
@@ -224,6 +229,11 @@ def _report(scope: ReportScope, wanted: ReportFilter) -> Select[*tuple[Any, ...]
             ReportRow.repair_image_id,
             _is_near_duplicate(),
             ImageCheck.near_duplicate_set,
+            ReportRow.correspondence_low,
+            ReportRow.correspondence_high,
+            ReportRow.expected_precision_at_cut,
+            ReportRow.lemon_score,
+            ReportRow.similarity_score,
         )
         .join(Pair, Pair.id == ReportRow.pair_id)
         .outerjoin(ImageCheck, ImageCheck.image_id == Pair.image_id)

@@ -3,6 +3,7 @@ import pytest
 
 from crcl_core.data import PairFeatures
 from crcl_core.detection import decoy_count, plant_decoys
+from crcl_core.detection.decoys import plant_decoy_images
 from crcl_core.types import IntArray
 
 
@@ -72,3 +73,37 @@ class TestPlantDecoys:
     def test_a_number_that_cannot_be_drawn_is_refused(self, n_decoys: int) -> None:
         with pytest.raises(ValueError, match=f"n_decoys is {n_decoys}, expected 0 to the number of pairs, 5"):
             plant_decoys(_one_caption_each(5), n_decoys, seed=0)
+
+
+class TestPlantDecoyImages:
+    def _features(self) -> PairFeatures:
+        return _features(np.repeat(np.arange(40), 5), np.arange(200))
+
+    def test_a_decoy_image_has_all_captions_of_one_other_image(self) -> None:
+        planted = plant_decoy_images(self._features(), 30, 0)
+        images = planted.features.image_index[planted.n_pairs :]
+        givers = planted.features.image_index[planted.caption_pair]
+        for image in np.unique(images):
+            assert len(set(givers[images == image])) == 1
+            assert sorted(planted.caption_pair[images == image] % 5) == [0, 1, 2, 3, 4]
+        assert (images != givers).all()
+
+    def test_as_few_images_as_reach_the_number(self) -> None:
+        assert plant_decoy_images(self._features(), 28, 3).n_decoys in {25, 30}
+        assert plant_decoy_images(self._features(), 0, 3).n_decoys == 0
+
+    def test_no_image_takes_or_gives_twice(self) -> None:
+        planted = plant_decoy_images(self._features(), 150, 0)
+        assert np.bincount(planted.features.image_index[planted.n_pairs :]).max() == 5
+        assert len(set(planted.caption_pair)) == planted.n_decoys
+
+    def test_pairs_of_one_image_are_a_group_and_its_decoys_another(self) -> None:
+        planted = plant_decoy_images(self._features(), 30, 0)
+        group = planted.group()
+        assert len(set(group[:5])) == 1
+        assert set(np.bincount(group[planted.n_pairs :])) == {0, 5}
+        assert not set(group[: planted.n_pairs]) & set(group[planted.n_pairs :])
+
+    def test_single_decoys_are_groups_of_one(self) -> None:
+        planted = plant_decoys(self._features(), 30, 0)
+        assert len(set(planted.group()[planted.n_pairs :])) == planted.n_decoys

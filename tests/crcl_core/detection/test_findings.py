@@ -41,3 +41,19 @@ class TestFindMismatches:
         found = find_mismatches(scores, n_pairs, seed=0)
         assert (found.is_calibrated, found.reason) == (False, ReliabilityReason.NOT_SEPARABLE)
         assert found.correspondence.tolist() == scores[:n_pairs].clip(0, 1).astype(np.float32).tolist()
+
+    def test_the_range_holds_the_correspondence_and_what_single_rounds_would_give(self) -> None:
+        scores, n_pairs = _scores(0.4)
+        by_round = np.stack((scores[:n_pairs] - 0.3, scores[:n_pairs] - 0.1))
+        found = find_mismatches(scores, n_pairs, seed=0, by_round=by_round)
+        assert found.low is not None
+        assert found.high is not None
+        assert (found.low <= found.correspondence).all()
+        np.testing.assert_allclose(found.high, found.correspondence)
+        assert found.low.mean() < found.correspondence.mean()
+
+    def test_without_rounds_or_calibration_there_is_no_range(self) -> None:
+        scores, n_pairs = _scores(0.4)
+        assert find_mismatches(scores, n_pairs, seed=0).low is None
+        alike = np.full(200, 0.5)
+        assert find_mismatches(alike, 200, seed=0, by_round=alike[None]).low is None

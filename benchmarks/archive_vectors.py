@@ -80,6 +80,16 @@ def encode_archive_regions(archive: Path, encoder: Encoder, cache: Path, *, n_gr
     )
 
 
+def archive_captions(archive: Path) -> tuple[str, ...]:
+    """The distinct captions of an archive, as texts, in the order of their features."""
+    captions: dict[str, str] = {}
+    with zipfile.ZipFile(archive) as members:
+        text = members.read("captions.csv").decode("utf-8-sig")
+        for row in csv.DictReader(io.StringIO(text, newline="")):
+            captions.setdefault(normalise_caption(row["caption"]), row["caption"])
+    return tuple(captions.values())
+
+
 _ARRAYS = ("image_features", "caption_features", "image_index", "caption_index")
 
 

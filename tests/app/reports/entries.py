@@ -16,6 +16,14 @@ FOUND: dict[str, Any] = {  # Any: the fields' own types
     "repair_image_id": IMAGE_ID,
 }
 
+SCORES: dict[str, Any] = {  # Any: the fields' own types
+    "correspondence_low": 0.125,
+    "correspondence_high": 0.375,
+    "expected_precision_at_cut": 0.875,
+    "lemon_score": 0.25,
+    "similarity_score": 0.625,
+}
+
 
 def make_entry(**changes: Any) -> ReportEntry:  # Any: the fields' own types
     """A row about a red circle, with some fields changed."""

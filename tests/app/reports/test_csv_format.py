@@ -6,7 +6,7 @@ import pytest
 from app.core.repositories.reports import ReportEntry
 from app.reports.csv_format import encode_csv
 from app.spreadsheets import defused
-from tests.app.reports.entries import FOUND, IMAGE_ID, PAIR_ID, make_entry
+from tests.app.reports.entries import FOUND, IMAGE_ID, PAIR_ID, SCORES, make_entry
 
 
 def _read(*entries: ReportEntry, raw: bool = False) -> list[dict[str, str]]:
@@ -47,11 +47,16 @@ class TestEncodeCsv:
                 "repair_image_id": "",
                 "is_near_duplicate": "",
                 "near_duplicate_set": "",
+                "correspondence_low": "",
+                "correspondence_high": "",
+                "expected_precision_at_cut": "",
+                "lemon_score": "",
+                "similarity_score": "",
             }
         ]
 
     def test_what_was_found_stands_behind_the_columns_of_old(self) -> None:
-        row = _read(make_entry(**FOUND, is_near_duplicate=True, near_duplicate_set=3))[0]
+        row = _read(make_entry(**FOUND, **SCORES, is_near_duplicate=True, near_duplicate_set=3))[0]
         assert list(row.items())[12:] == [
             ("reason_code", "better_caption"),
             ("evidence", '{"gain": 0.5}'),
@@ -60,6 +65,11 @@ class TestEncodeCsv:
             ("repair_image_id", str(IMAGE_ID)),
             ("is_near_duplicate", "true"),
             ("near_duplicate_set", "3"),
+            ("correspondence_low", "0.125"),
+            ("correspondence_high", "0.375"),
+            ("expected_precision_at_cut", "0.875"),
+            ("lemon_score", "0.25"),
+            ("similarity_score", "0.625"),
         ]
 
     def test_a_report_without_rows_still_has_its_header(self) -> None:

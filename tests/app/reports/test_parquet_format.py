@@ -7,7 +7,7 @@ import pytest
 from app.core.repositories.reports import ReportEntry
 from app.reports import parquet_format
 from app.reports.parquet_format import encode_parquet
-from tests.app.reports.entries import FOUND, IMAGE_ID, PAIR_ID, make_entry
+from tests.app.reports.entries import FOUND, IMAGE_ID, PAIR_ID, SCORES, make_entry
 
 
 def _batches(n_batches: int, n_rows: int) -> Iterator[list[ReportEntry]]:
@@ -28,12 +28,13 @@ class TestEncodeParquet:
         }
 
     def test_what_was_found_comes_back_exact(self) -> None:
-        table = pq.read_table(io.BytesIO(b"".join(encode_parquet(iter([[make_entry(**FOUND)]])))))
+        table = pq.read_table(io.BytesIO(b"".join(encode_parquet(iter([[make_entry(**FOUND, **SCORES)]])))))
         row = table.to_pylist()[0]
         assert {name: row[name] for name in FOUND} == FOUND | {
             "evidence": '{"gain": 0.5}',
             "repair_image_id": str(IMAGE_ID),
         }
+        assert {name: row[name] for name in SCORES} == SCORES
 
     def test_no_rows_are_a_readable_file(self) -> None:
         assert pq.read_table(io.BytesIO(b"".join(encode_parquet(iter([]))))).num_rows == 0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
@@ -111,6 +112,11 @@ class TestListReport:
             "repair_image_id": None,
             "is_near_duplicate": None,
             "near_duplicate_set": None,
+            "correspondence_low": None,
+            "correspondence_high": None,
+            "expected_precision_at_cut": None,
+            "lemon_score": None,
+            "similarity_score": None,
         }
 
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
@@ -281,6 +287,27 @@ class TestOtherWorkspace:
 
     def test_another_workspaces_pair_is_unknown(self, other_client: TestClient, run: Run, stored: StoredCorpus) -> None:
         assert other_client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[0].id}").status_code == 404
+
+
+class TestTrajectory:
+    def test_a_pair_shows_its_label_after_each_epoch(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus, storage: Storage
+    ) -> None:
+        with committed() as session:
+            run = add_published_run(
+                session, stored, CORRESPONDENCE, summary={"round_epochs": [1, 2], "warmup_epochs": 1}
+            )
+        labels = np.arange(6 * 5).reshape(6, 5).astype("<f2") / 32
+        with storage.writer(f"runs/{run.id}/1/trajectories.f16") as file:
+            file.write(labels.tobytes())
+        pair = client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[4].id}").json()
+        assert [point["label"] for point in pair["trajectory"]] == labels[4].tolist()
+        assert [point["round"] for point in pair["trajectory"]] == [0, 0, 1, 1, 1]
+
+    def test_a_run_that_is_older_than_the_record_has_none(
+        self, client: TestClient, run: Run, stored: StoredCorpus
+    ) -> None:
+        assert client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[4].id}").json()["trajectory"] == []
 
 
 class TestReasons:

@@ -36,6 +36,22 @@ class TestReadFindings:
         assert findings(tmp_path, [-1e-7, 1.0000001]).correspondence.tolist() == [0.0, 1.0]
 
 
+class TestWorstFirst:
+    def test_the_precision_at_a_cut_is_the_mean_down_to_the_rank(self, tmp_path: Path) -> None:
+        path = tmp_path / "labels.npz"
+        values = np.array([0.5, 0.0, 1.0], dtype=np.float32)
+        np.savez(path, labels=values, correspondence=values, rank_score=values, low=values - 0.1, high=values + 0.1)
+        rows = list(read_findings(path, [uuid.uuid4() for _ in values]).worst_first({}))
+        assert [row.expected_precision_at_cut for row in rows] == [1.0, 0.75, 0.5]
+        assert [row.correspondence_low for row in rows] == pytest.approx([-0.1, 0.4, 0.9])
+
+    def test_of_an_uncalibrated_run_nothing_is_expected(self, tmp_path: Path) -> None:
+        rows = list(findings(tmp_path, [0.5, 0.2]).worst_first({}))
+        assert {(row.expected_precision_at_cut, row.correspondence_low, row.lemon_score) for row in rows} == {
+            (None, None, None)
+        }
+
+
 class TestSummarise:
     def test_the_calibrated_threshold_is_the_default(self, tmp_path: Path) -> None:
         summary = summarise(findings(tmp_path, [0.2, 0.3, 0.9]), CALIBRATED, RunConfig())

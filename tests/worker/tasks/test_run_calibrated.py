@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import select
@@ -62,7 +63,7 @@ class TestThroughTheService:
         archive = quartered_corpus(tmp_path / "corpus.zip").read_bytes()
         assert client.put(f"/v1/corpora/{corpus_id}/archive", content=archive).status_code == 202
         import_corpus(worker, _queued_job(committed, JobKind.IMPORT))
-        config = TOY_CONFIG | {"round_epochs": [3, 6], "batch_size": 64}
+        config = TOY_CONFIG | {"round_epochs": [3, 6], "batch_size": 64, "scorers": ["lemon", "similarity"]}
         answer = client.post(f"/v1/corpora/{corpus_id}/runs", json=config)
         assert answer.status_code == 202, answer.text
         run_cleaning(worker, _queued_job(committed, JobKind.RUN))
@@ -72,6 +73,7 @@ class TestThroughTheService:
         self._check_decoys_are_in_no_report(client, run)
         self._check_rates(client, run, summary)
         self._check_reasons(client, run, summary)
+        self._check_scores(client, run, summary)
 
     def _check_calibration(self, summary: dict[str, Any]) -> None:  # Any: JSON
         assert (summary["is_calibrated"], summary["fdr"]) == (True, 0.1)
@@ -107,6 +109,23 @@ class TestThroughTheService:
         assert [json.loads(line)["pair_id"] for line in asked] == [
             row["pair_id"] for row in rows if row["reason_code"] == "better_caption"
         ]
+
+    def _check_scores(self, client: TestClient, run: str, summary: dict[str, Any]) -> None:  # Any: JSON
+        rows = [json.loads(line) for line in client.get(f"{run}/report.jsonl").text.splitlines()]
+        assert all(row["correspondence_low"] <= row["correspondence"] <= row["correspondence_high"] for row in rows)
+        at_cut = rows[summary["n_flagged"] - 1]["expected_precision_at_cut"]
+        assert at_cut == pytest.approx(summary["expected_precision"], abs=1e-4)
+        is_wrong = [int(row["pair_key"]) < _NOISE_RATE * _N_PAIRS for row in rows]
+        of_wrong = [row["lemon_score"] for row, wrong in zip(rows, is_wrong, strict=True) if wrong]
+        of_right = [row["lemon_score"] for row, wrong in zip(rows, is_wrong, strict=True) if not wrong]
+        assert np.mean(of_wrong) < np.mean(of_right)
+        # The toy encoder has no joint space.
+        assert {row["similarity_score"] for row in rows} == {None}
+        worst = client.get(f"{run}/pairs/{rows[0]['pair_id']}").json()["trajectory"]
+        n_warmup = summary["warmup_epochs"]
+        assert [point["round"] for point in worst] == [0] * (3 + n_warmup) + [1] * (6 + n_warmup)
+        assert worst[-1]["label"] < 0.5
+        assert summary["fold_unit"] == "pair"
 
 
 def _queued_job(committed: Committed, kind: JobKind) -> uuid.UUID:

@@ -143,6 +143,7 @@ class RunSummary:
         noise_rate: the estimated share of mismatches, between `noise_rate_low` and `noise_rate_high` with 95 %.
         reliability: ok, weak or insufficient; None of a run that is older than it.
         reliability_reason: a code that says why it is not ok.
+        near_recall: how many mismatches with the caption of a similar image the threshold catches, as a share.
         reasons: flagged pairs by reason code; docs/reason-codes.md says what each means.
         causes: the groups of pairs that explain most of the noise, the first first.
     """
@@ -174,6 +175,8 @@ class RunSummary:
     causes: tuple[Cause, ...] = ()
     warmup_epochs: int | None = None
     fold_unit: str | None = None
+    near_decoy_histogram: tuple[int, ...] | None = None
+    near_recall: float | None = None
     certificate: CertificateSummary | None = None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.core.errors import InvalidPayloadError, NotFoundError, WrongStateError
+from app.core.histogram import share_below
 from app.core.models import Image
 from app.core.repositories import images, pairs, reports
 from app.core.repositories.reports import FlagTotals, ReportEntry, ReportFilter, ReportScope
@@ -81,6 +82,7 @@ def report_summary(session: Session, run: PublishedRun, cut: Cut) -> RunSummary:
         "threshold": threshold,
         "fdr": run.summary.fdr if cut == Cut() else cut.fdr,
         "n_flagged": totals.n_flagged,
+        "near_recall": share_below(run.summary.near_decoy_histogram or (), threshold),
         "reasons": reports.reason_counts(session, scope_of(run), threshold=threshold),
     }
     expected = _expected(totals) if run.summary.is_calibrated else {}

@@ -86,6 +86,13 @@ class RunSummary(WireModel):
         description="of the encoder, or of the regions that it gives, where those are read"
     )
     round_epochs: list[int]
+    near_decoy_histogram: list[int] | None = Field(
+        default=None,
+        description="planted mismatches with a caption of a similar image, by correspondence, 20 equal bins of [0, 1]",
+    )
+    near_recall: float | None = Field(
+        default=None, description="the share of those below the threshold: how many near mismatches it catches"
+    )
     warmup_epochs: int | None = Field(
         default=None, description="of each round, before its round_epochs; null in summaries older than it"
     )

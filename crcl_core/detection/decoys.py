@@ -7,14 +7,21 @@ from typing import final
 import numpy as np
 
 from crcl_core.data import PairFeatures
+from crcl_core.detection.cosines import unit_rows
 from crcl_core.seeding import numpy_generator
-from crcl_core.types import IntArray
+from crcl_core.types import FloatArray, IntArray
 
 # Below so many there is too little to calibrate on.
 MIN_DECOYS = 200
 _RATIO = 0.15
 # More would cost training for little: with 2,000 the rate of 29,995 pairs was read as 0.405 for 0.400.
 _MOST_DECOYS = 2_000
+N_NEAR_DECOYS = 200
+_N_NEAREST = 10
+_NEAR_AT_ONCE = 64
+# Images more alike than this are taken for copies of each other, whose captions are no mismatch.
+_NEAR_COPY = 0.98
+_LEAST_IMAGES = 2 * _N_NEAREST
 
 
 @final
@@ -28,6 +35,7 @@ class PlantedDecoys:
         image_pair: (M,) int64, the pair that each decoy has its image from.
         caption_pair: (M,) int64, the pair that it has its caption from.
         are_images: Whether decoys of one image belong together, as the captions of an image do.
+        n_near: How many of the decoys, the last ones, are near: see `add_near_decoys`.
     """
 
     features: PairFeatures
@@ -35,11 +43,17 @@ class PlantedDecoys:
     image_pair: IntArray
     caption_pair: IntArray
     are_images: bool = False
+    n_near: int = 0
 
     @property
     def n_decoys(self) -> int:
         """M."""
         return len(self.image_pair)
+
+    @property
+    def n_uniform(self) -> int:
+        """How many decoys are drawn uniformly, so that they stand for mismatches: M without the near ones."""
+        return self.n_decoys - self.n_near
 
     def group(self) -> IntArray:
         """(N + M,) int64: pairs of one image have one group; decoys have their own, with `are_images` one an image."""
@@ -105,6 +119,55 @@ def plant_decoy_images(features: PairFeatures, n_decoys: int, seed: int) -> Plan
     )
     image_pair = np.repeat(by_image[first[takers]], n_captions[givers])
     return _planted(features, image_pair, caption_pair, are_images=True)
+
+
+def add_near_decoys(planted: PlantedDecoys, n_near: int, seed: int) -> PlantedDecoys:
+    """Adds near decoys behind the others: an image with a caption of one of the images that are most like it.
+
+    They are harder to tell than mismatches in general, so they calibrate nothing; how many of them lie below a
+    threshold says how many near mismatches it catches. Some of their captions fit by chance, as those of near
+    mismatches do. The partner is drawn from the ten nearest images by the encoder's vectors, near-copies left out.
+
+    Args:
+        planted: A corpus with its uniform decoys, one vector an image; otherwise nothing is added.
+        n_near: How many to draw, at most one an image.
+        seed: Of the run.
+    """
+    features = planted.features
+    pairs = features.image_index[: planted.n_pairs]
+    if features.n_regions is not None or features.n_images < _LEAST_IMAGES:
+        return planted
+    random = numpy_generator(seed, "near decoys")
+    image_pair = random.permutation(planted.n_pairs)[: min(n_near, features.n_images)]
+    partners = _near_images(features.image_features, pairs[image_pair], random)
+    by_image = np.argsort(pairs, kind="stable")
+    starts = np.searchsorted(pairs[by_image], partners)
+    counts = np.searchsorted(pairs[by_image], partners, side="right") - starts
+    is_drawn = counts > 0
+    image_pair, starts, counts = image_pair[is_drawn], starts[is_drawn], counts[is_drawn]
+    caption_pair = by_image[starts + random.integers(0, counts)]
+    more = _planted(features, image_pair, caption_pair, are_images=False)
+    return dataclasses.replace(
+        planted,
+        features=more.features,
+        image_pair=np.concatenate((planted.image_pair, more.image_pair)),
+        caption_pair=np.concatenate((planted.caption_pair, more.caption_pair)),
+        n_near=more.n_decoys,
+    )
+
+
+def _near_images(vectors: FloatArray, images: IntArray, random: np.random.Generator) -> IntArray:
+    """One of the ten images most like each of these, near-copies left out; -1 where all the nearest are."""
+    unit = unit_rows(vectors)
+    partners = np.empty(len(images), dtype=np.int64)
+    for start in range(0, len(images), _NEAR_AT_ONCE):
+        part = slice(start, start + _NEAR_AT_ONCE)
+        cosines = unit[images[part]] @ unit.T  # (rows, I)
+        cosines[cosines > _NEAR_COPY] = -np.inf
+        nearest = np.argpartition(-cosines, _N_NEAREST, axis=1)[:, :_N_NEAREST]
+        chosen = nearest[np.arange(len(nearest)), random.integers(0, _N_NEAREST, len(nearest))]
+        partners[part] = np.where(np.isneginf(cosines[np.arange(len(nearest)), chosen]), -1, chosen)
+    return partners
 
 
 def _require_count(n_decoys: int, n_pairs: int) -> None:

@@ -10,7 +10,14 @@ import numpy as np
 import torch
 
 from crcl_core.data import PairFeatures
-from crcl_core.detection.decoys import MIN_DECOYS, decoy_count, plant_decoy_images, plant_decoys
+from crcl_core.detection.decoys import (
+    MIN_DECOYS,
+    N_NEAR_DECOYS,
+    add_near_decoys,
+    decoy_count,
+    plant_decoy_images,
+    plant_decoys,
+)
 from crcl_core.detection.findings import Findings, find_mismatches
 from crcl_core.detection.fold_unit import FoldUnit, choose_fold_unit
 from crcl_core.detection.held_out import HeldOutEmbeddings
@@ -80,6 +87,8 @@ def detect_mismatches(
         ValueError, CheckpointError, DivergedError: As for `train`.
     """
     planted = plant_decoys(features, 0 if is_plain else decoy_count(features.n_pairs), config.seed)
+    if planted.n_decoys >= MIN_DECOYS:
+        planted = add_near_decoys(planted, N_NEAR_DECOYS, config.seed)
     training = train(
         planted.features,
         config,
@@ -104,16 +113,18 @@ def detect_mismatches(
         found = judge(planted, training.labels, unit=FoldUnit.PAIR)
     else:
         # Other decoys, which CRCL did not train on, so its labels would tell them from mismatches: all start at 1.
-        planted = plant_decoy_images(features, planted.n_decoys, config.seed)
+        planted = plant_decoy_images(features, planted.n_uniform, config.seed)
         found = judge(planted, np.ones(planted.features.n_pairs), unit=FoldUnit.IMAGE)
-    if planted.n_decoys < MIN_DECOYS:
+    if planted.n_uniform < MIN_DECOYS:
         return Detection(find_mismatches(labels, n_pairs, seed=config.seed, is_planted=True), training, found)
     if is_by_pair:
         of_rounds = _labels_by_round(training, config)
         fused = fused_score(planted, labels, of_rounds, found, has_joint_space=has_joint_space, seed=config.seed)
     else:
         fused = fused_image_score(planted, found, has_joint_space=has_joint_space, seed=config.seed)
-    findings = find_mismatches(fused.score, n_pairs, seed=config.seed, labels=labels, by_round=fused.by_round)
+    findings = find_mismatches(
+        fused.score, n_pairs, seed=config.seed, labels=labels, by_round=fused.by_round, n_near=planted.n_near
+    )
     return Detection(findings, training, found)
 
 

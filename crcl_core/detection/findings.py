@@ -26,7 +26,8 @@ class Findings:
         low: (N,) float32 in [0, 1], the lowest correspondence that one round alone would give; None where there is no
             calibration, or one round.
         high: (N,) float32 in [0, 1], the highest.
-        n_decoys: M; they are in no other field.
+        near_decoys: (K,) float32 in [0, 1], the correspondence of near decoys; None without calibration.
+        n_decoys: How many uniform decoys; they are in no other field.
         calibration: None where decoys say nothing.
         reliability: Whether to trust the calibration.
         reason: Why not.
@@ -40,6 +41,7 @@ class Findings:
     reason: ReliabilityReason | None
     low: FloatArray | None = None
     high: FloatArray | None = None
+    near_decoys: FloatArray | None = None
 
     @property
     def is_calibrated(self) -> bool:
@@ -65,6 +67,7 @@ def find_mismatches(
     is_planted: bool = False,
     labels: DoubleArray | None = None,
     by_round: DoubleArray | None = None,
+    n_near: int = 0,
 ) -> Findings:
     """Calibrates the scores of a training.
 
@@ -79,9 +82,11 @@ def find_mismatches(
         labels: (N + M,) in [0, 1], the unfloored labels, which stand in where the scores cannot be calibrated; None
             where they are the scores.
         by_round: (V, N) float64, the pairs' scores by V rounds alone.
+        n_near: How many of the decoys, the last ones, are near and calibrate nothing.
     """
     labels = scores if labels is None else labels
-    of_pairs, of_decoys = scores[:n_pairs], scores[n_pairs:]
+    end = len(scores) - n_near
+    of_pairs, of_decoys = scores[:n_pairs], scores[n_pairs:end]
     calibration = calibrate(of_pairs, of_decoys, seed=seed)
     if calibration is None:
         reason = ReliabilityReason.TOO_FEW_DECOYS if is_planted or len(of_decoys) else ReliabilityReason.NOT_PLANTED
@@ -94,6 +99,7 @@ def find_mismatches(
         correspondence=calibration.correspondence,
         low=low,
         high=high,
+        near_decoys=_on_the_scale(scores[end:], calibration.correspondence, of_pairs),
         rank_score=of_pairs,
         n_decoys=len(of_decoys),
         calibration=calibration,
@@ -108,13 +114,16 @@ def _range(
     """What the rounds' scores would be as correspondence, and the pair's own, from the lowest to the highest."""
     if by_round is None:
         return None, None
-    order = np.argsort(scores)
-    ends = (
-        np.interp(extreme, scores[order], correspondence[order]).astype(np.float32)
-        for extreme in (by_round.min(axis=0), by_round.max(axis=0))
+    low, high = (
+        _on_the_scale(extreme, correspondence, scores) for extreme in (by_round.min(axis=0), by_round.max(axis=0))
     )
-    low, high = ends
     return np.minimum(low, correspondence), np.maximum(high, correspondence)
+
+
+def _on_the_scale(others: DoubleArray, correspondence: FloatArray, scores: DoubleArray) -> FloatArray:
+    """The correspondence of other scores, read between those of the pairs."""
+    order = np.argsort(scores)
+    return np.interp(others, scores[order], correspondence[order]).astype(np.float32)
 
 
 def _uncalibrated(labels: DoubleArray, n_decoys: int, reason: ReliabilityReason) -> Findings:

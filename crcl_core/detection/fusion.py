@@ -57,7 +57,7 @@ class Fusion:
         return _mean_log_odds(self._models, quantiles)
 
 
-def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: int) -> Fusion:
+def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: int, n_unused: int = 0) -> Fusion:
     """Weighs terms so that they tell clean pairs from decoys.
 
     Terms become normal quantiles of their ranks first, so that none counts more for its scale and no outlier decides. A
@@ -71,23 +71,26 @@ def fuse_scores(terms: DoubleArray, n_pairs: int, *, guide: DoubleArray, seed: i
         n_pairs: N.
         guide: (N + M,) float64, a score to begin with, low = bad.
         seed: Of the run.
+        n_unused: How many of the decoys, the last ones, nothing is fitted to; they are scored like pairs.
 
     Raises:
         ValueError: There are fewer than two decoys or no pair.
     """
-    n_decoys = terms.shape[1] - n_pairs
+    n_decoys = terms.shape[1] - n_pairs - n_unused
     if n_decoys < 2 or n_pairs < 1:
         raise ValueError(f"{n_pairs} pairs and {n_decoys} decoys, expected one pair or more and two decoys or more")
     quantiles = np.stack([normal_quantiles(term) for term in terms]).T  # (N + M, T)
-    of_pairs, of_decoys = guide[:n_pairs], guide[n_pairs:]
+    end = n_pairs + n_decoys
+    of_pairs, of_decoys = guide[:n_pairs], guide[n_pairs:end]
     weights = 1 - mismatch_probabilities(fit_mixture(of_pairs, of_decoys), of_pairs, of_decoys)
     if weights.sum() < 1:
         weights = np.ones(n_pairs)  # Nothing looks clean, so nothing tells which pairs to learn from.
     is_first = numpy_generator(seed, "fusion").permutation(n_decoys) < n_decoys // 2
-    models = (_fitted(quantiles, n_pairs, weights, is_first), _fitted(quantiles, n_pairs, weights, ~is_first))
-    by_first, by_second = (model.decision_function(quantiles[n_pairs:]) for model in models)
-    of_decoys = np.where(is_first, by_second, by_first)
-    score = np.concatenate((_mean_log_odds(models, quantiles[:n_pairs]), of_decoys))
+    used = quantiles[:end]
+    models = (_fitted(used, n_pairs, weights, is_first), _fitted(used, n_pairs, weights, ~is_first))
+    by_first, by_second = (model.decision_function(quantiles[n_pairs:end]) for model in models)
+    score = _mean_log_odds(models, quantiles)
+    score[n_pairs:end] = np.where(is_first, by_second, by_first)
     return Fusion(score, terms, quantiles, models)
 
 

@@ -56,7 +56,7 @@ def fused_score(
     terms.extend(_of_vectors(planted, out_of_fold.labels, has_joint_space=has_joint_space, are_siblings_evidence=True))
     # Two judgements that do not share their errors say better which pairs are clean than either does.
     guide = normal_quantiles(labels) + normal_quantiles(out_of_fold.score)
-    fusion = fuse_scores(np.stack(terms), n_pairs, guide=guide, seed=seed)
+    fusion = fuse_scores(np.stack(terms), n_pairs, guide=guide, seed=seed, n_unused=planted.n_near)
     by_round = [fusion.with_term(0, of_round[:n_pairs]) for of_round in labels_by_round]
     by_round += [fusion.with_term(1, of_round[:n_pairs]) for of_round in out_of_fold.log_posteriors.mean(axis=1)]
     return FusedScore(fusion.score, np.stack(by_round))

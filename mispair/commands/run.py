@@ -74,6 +74,8 @@ def _describe_calibration(summary: RunSummary) -> str:
         told[0] += f" (95 % interval: {_percent(summary.noise_rate_low)} to {_percent(summary.noise_rate_high)})"
     if summary.expected_precision is not None:
         told.append(f"{_percent(summary.expected_precision)} of the flagged expected to be mismatches")
+    if summary.near_recall is not None:
+        told.append(f"{_percent(summary.near_recall)} of near mismatches caught")
     if summary.reliability != "ok":
         told.append(f"reliability {summary.reliability}: {reason}" if reason else f"reliability {summary.reliability}")
     return "; ".join(told)

@@ -17,6 +17,7 @@ class Calibration:
         reliability: ok, weak or insufficient.
         reliability_reason: a code that says why it is not ok, or None.
         fdr: the false discovery rate that was asked for.
+        near_decoy_histogram: known mismatches with the caption of a similar image, by correspondence, in 20 equal bins.
         threshold: the largest cut at that rate, at most 0.5, or, uncalibrated, the paper's floor.
     """
 
@@ -29,6 +30,7 @@ class Calibration:
     reliability_reason: str | None
     fdr: float
     threshold: float
+    near_decoy_histogram: list[int] | None = None
 
     def threshold_of(self, config: RunConfig) -> float:
         """The default threshold of a run: its configuration's, else this one."""

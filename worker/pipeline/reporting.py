@@ -10,14 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlalchemy.orm import Session
 
+from app.core.histogram import share_below
 from app.core.models import RunPhase
 from app.core.repositories.publishing import ReportValues, publish_report
+from app.core.repositories.repairs import write_repairs
 from app.core.run_config import RunConfig
 from worker.pipeline.calibration import Calibration
 from worker.pipeline.certifying import CERTIFICATE_FILES
 from worker.pipeline.explaining import Explained, PairReason
 from worker.pipeline.pair_list import PairList
+from worker.pipeline.repairing import ProposedRepairs, read_row_numbers
 from worker.pipeline.training import Trained
 from worker.pipeline.workspace import RunWork
 
@@ -98,8 +102,15 @@ def _at(values: npt.NDArray[np.float32] | None, row: np.int64) -> float | None:
     return None if values is None else float(values[row])
 
 
-def publish(work: RunWork, report: Report, explained: Explained, summary: dict[str, Any]) -> None:  # Any: JSON
-    """Store the artefacts, then write report rows, summary and the job's end in one transaction under the fence.
+def publish(
+    work: RunWork,
+    pairs: PairList,
+    report: Report,
+    explained: Explained,
+    repairs: ProposedRepairs,
+    summary: dict[str, Any],  # Any: JSON
+) -> None:
+    """Store the artefacts, then write rows, repairs, summary and the job's end in one transaction under the fence.
 
     Raises:
         LeaseLostError: another worker holds the job; nothing of this report is seen.
@@ -110,15 +121,19 @@ def publish(work: RunWork, report: Report, explained: Explained, summary: dict[s
     certificate = (work.folder / name for name in CERTIFICATE_FILES if (work.folder / name).exists())
     for path in (*(work.folder / name for name in _ARTEFACTS), *certificate, *folders):
         storage.put_file(f"{work.artefact_prefix}/{path.relative_to(work.folder).as_posix()}", path)
-    work.handle.transaction(
-        lambda session: publish_report(
+    row_numbers = read_row_numbers(work)
+
+    def write(session: Session) -> None:
+        publish_report(
             session,
             work.handle.claim,
             artefact_prefix=work.artefact_prefix,
             summary=summary,
             rows=report.worst_first(explained.reasons),
         )
-    )
+        write_repairs(session, work.handle.claim, repairs.rows(row_numbers), repairs.pair_rows(pairs))
+
+    work.handle.transaction(write)
 
 
 def summarise(report: Report, calibration: Calibration, config: RunConfig) -> dict[str, Any]:  # Any: JSON
@@ -134,6 +149,7 @@ def summarise(report: Report, calibration: Calibration, config: RunConfig) -> di
         **asdict(calibration),
         "threshold": threshold,
         "fdr": calibration.fdr_of(config),
+        "near_recall": share_below(calibration.near_decoy_histogram or (), threshold),
         **(_expected(report.correspondence, is_flagged) if calibration.is_calibrated else {}),
     }
 

@@ -23,6 +23,7 @@ from crcl_core.types import CheckpointError, FloatArray
 from worker.stages.training_features import load_features
 from worker.trainer import Spec, Tell
 
+_HISTOGRAM_BINS = 20
 _STOPPED = 75  # the exit status by which programs say "try again later"
 
 
@@ -147,7 +148,15 @@ def _calibration(findings: Findings, fdr: float) -> dict[str, Any]:  # Any: JSON
         "reliability_reason": None if findings.reason is None else findings.reason.value,
         "fdr": fdr,
         "threshold": findings.default_threshold(fdr),
+        "near_decoy_histogram": _histogram(findings.near_decoys),
     }
+
+
+def _histogram(correspondence: FloatArray | None) -> list[int] | None:
+    if correspondence is None or not len(correspondence):
+        return None
+    counts, _ = np.histogram(correspondence, bins=_HISTOGRAM_BINS, range=(0.0, 1.0))
+    return [int(count) for count in counts]
 
 
 def _stop_when_asked() -> threading.Event:

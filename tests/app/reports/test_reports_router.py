@@ -289,6 +289,20 @@ class TestOtherWorkspace:
         assert other_client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[0].id}").status_code == 404
 
 
+class TestNearRecall:
+    def test_near_mismatches_are_counted_at_any_threshold(
+        self, client: TestClient, committed: Committed, stored: StoredCorpus
+    ) -> None:
+        with committed() as session:
+            near = {"near_decoy_histogram": [1, 1] + [0] * 17 + [2]}
+            run = add_published_run(session, stored, SURE, summary=CALIBRATED | near)
+        summary = client.get(f"/v1/runs/{run.id}/summary", params={"threshold": 0.1}).json()
+        assert summary["near_recall"] == 0.5
+
+    def test_a_run_without_near_decoys_knows_nothing_of_them(self, client: TestClient, run: Run) -> None:
+        assert client.get(f"/v1/runs/{run.id}/summary").json()["near_recall"] is None
+
+
 class TestTrajectory:
     def test_a_pair_shows_its_label_after_each_epoch(
         self, client: TestClient, committed: Committed, stored: StoredCorpus, storage: Storage

@@ -1,9 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from crcl_core.data import PairFeatures
 from crcl_core.detection import decoy_count, plant_decoys
-from crcl_core.detection.decoys import plant_decoy_images
+from crcl_core.detection.decoys import add_near_decoys, plant_decoy_images
 from crcl_core.types import IntArray
 
 
@@ -73,6 +75,40 @@ class TestPlantDecoys:
     def test_a_number_that_cannot_be_drawn_is_refused(self, n_decoys: int) -> None:
         with pytest.raises(ValueError, match=f"n_decoys is {n_decoys}, expected 0 to the number of pairs, 5"):
             plant_decoys(_one_caption_each(5), n_decoys, seed=0)
+
+
+class TestAddNearDecoys:
+    def _features(self, n_captions_each: int = 2) -> PairFeatures:
+        """Images in ten groups of ten that look alike."""
+        random = np.random.default_rng(0)
+        images = np.repeat(random.normal(size=(10, 16)), 11, axis=0) + 0.2 * random.normal(size=(110, 16))
+        image_index = np.repeat(np.arange(110), n_captions_each)
+        captions = random.normal(size=(len(image_index), 3)).astype(np.float32)
+        return PairFeatures(images.astype(np.float32), captions, image_index, np.arange(len(image_index)))
+
+    def test_the_caption_is_of_another_image_that_looks_alike(self) -> None:
+        planted = add_near_decoys(plant_decoys(self._features(), 0, 0), 50, 0)
+        images = planted.features.image_index[planted.n_pairs :]
+        givers = planted.features.image_index[planted.caption_pair]
+        assert (images // 11 == givers // 11).mean() > 0.9
+        assert (images != givers).all()
+        assert planted.n_near == planted.n_decoys == pytest.approx(50, abs=5)
+
+    def test_they_stand_behind_the_uniform_decoys(self) -> None:
+        uniform = plant_decoys(self._features(), 30, 0)
+        planted = add_near_decoys(uniform, 20, 0)
+        assert planted.n_uniform == uniform.n_decoys
+        np.testing.assert_array_equal(planted.image_pair[: uniform.n_decoys], uniform.image_pair)
+        assert planted.features.n_pairs == planted.n_pairs + planted.n_decoys
+
+    def test_near_copies_are_no_near_decoys(self) -> None:
+        features = self._features()
+        copied = dataclasses.replace(features, image_features=np.ones((110, 16), dtype=np.float32))
+        assert add_near_decoys(plant_decoys(copied, 0, 0), 50, 0).n_near == 0
+
+    def test_a_handful_of_images_has_none(self) -> None:
+        planted = plant_decoys(_one_caption_each(5), 0, 0)
+        assert add_near_decoys(planted, 5, 0) is planted
 
 
 class TestPlantDecoyImages:

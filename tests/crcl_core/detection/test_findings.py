@@ -52,6 +52,15 @@ class TestFindMismatches:
         np.testing.assert_allclose(found.high, found.correspondence)
         assert found.low.mean() < found.correspondence.mean()
 
+    def test_near_decoys_calibrate_nothing_and_are_read_on_the_scale(self) -> None:
+        scores, n_pairs = _scores(0.4)
+        without = find_mismatches(scores, n_pairs, seed=0)
+        found = find_mismatches(np.append(scores, [-9.0, 9.0]), n_pairs, seed=0, n_near=2)
+        np.testing.assert_array_equal(found.correspondence, without.correspondence)
+        assert found.n_decoys == 600
+        assert found.near_decoys is not None
+        assert found.near_decoys.tolist() == [found.correspondence.min(), found.correspondence.max()]
+
     def test_without_rounds_or_calibration_there_is_no_range(self) -> None:
         scores, n_pairs = _scores(0.4)
         assert find_mismatches(scores, n_pairs, seed=0).low is None

@@ -53,6 +53,13 @@ class TestFuseScores:
         guide = np.concatenate((np.full(_N_PAIRS, -10.0), random.normal(size=_N_DECOYS)))
         assert np.isfinite(fuse_scores(terms, _N_PAIRS, guide=guide, seed=0).score).all()
 
+    def test_decoys_that_are_not_used_change_nothing(self) -> None:
+        terms, _ = _terms((2.0, 1.5))
+        more = np.concatenate((terms, np.zeros((2, 1))), axis=1)
+        fused = fuse_scores(more, _N_PAIRS, guide=more[0], seed=0, n_unused=1).score
+        expected = fuse_scores(terms, _N_PAIRS, guide=terms[0], seed=0).score
+        np.testing.assert_allclose(fused[:-1], expected, atol=0.02)
+
     def test_one_decoy_is_refused(self) -> None:
         with pytest.raises(ValueError, match="5 pairs and 1 decoys"):
             fuse_scores(np.zeros((1, 6)), 5, guide=np.zeros(6), seed=0)

@@ -2,5 +2,15 @@
 
 from crcl_core.repair.caption_ranking import CaptionRanking, rank_captions
 from crcl_core.repair.proposals import RankedImages, Repair, RepairKind, Repairs, propose_repairs
+from crcl_core.repair.shifted_blocks import ShiftedBlock
 
-__all__ = ["CaptionRanking", "RankedImages", "Repair", "RepairKind", "Repairs", "propose_repairs", "rank_captions"]
+__all__ = [
+    "CaptionRanking",
+    "RankedImages",
+    "Repair",
+    "RepairKind",
+    "Repairs",
+    "ShiftedBlock",
+    "propose_repairs",
+    "rank_captions",
+]

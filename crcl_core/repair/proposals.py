@@ -85,10 +85,12 @@ class Repairs:
     Attributes:
         proposals: The one with the highest gain first. No pair is in two of them.
         ranked: The images that fit each flagged caption best, whether or not it gets one.
+        blocks: The blocks that were found, those that changed places one by one.
     """
 
     proposals: tuple[Repair, ...]
     ranked: RankedImages
+    blocks: tuple[ShiftedBlock, ...]
 
 
 def propose_repairs(
@@ -119,12 +121,12 @@ def propose_repairs(
     offsets = block_offsets(features, ranked.rows, ranked.images, small=_NEARBY) if len(flagged) else []
     blocks = find_shifted_blocks(features, scores, odds, correspondence, offsets)
     proposals = _of_blocks(blocks, correspondence)
-    is_left = np.ones(features.n_pairs, dtype=np.bool_)
-    for repair in proposals:
-        is_left[repair.rows] = False
-        is_left[repair.caption_rows] = False
-    proposals += _of_singles(features, ranked, correspondence, flagged[is_left[flagged]])
-    return Repairs(tuple(sorted(proposals, key=lambda repair: (-repair.gain, int(repair.rows[0])))), ranked)
+    # The first captions of a shift go to none of its pairs, and the pairs behind it have lost theirs.
+    places = np.setdiff1d(flagged, np.concatenate([flagged[:0], *(repair.rows for repair in proposals)]))
+    given = np.concatenate([flagged[:0], *(repair.caption_rows for repair in proposals)])
+    proposals += _of_singles(features, ranked, correspondence, places, given)
+    proposals.sort(key=lambda repair: (-repair.gain, int(repair.rows[0])))
+    return Repairs(tuple(proposals), ranked, tuple(blocks))
 
 
 def _rank_images(
@@ -200,10 +202,10 @@ def _of_blocks(blocks: list[ShiftedBlock], correspondence: FloatArray) -> list[R
 
 
 def _of_singles(
-    features: PairFeatures, ranked: RankedImages, correspondence: FloatArray, left: IntArray
+    features: PairFeatures, ranked: RankedImages, correspondence: FloatArray, left: IntArray, given: IntArray
 ) -> list[Repair]:
-    """One repair a pair, among the flagged pairs that no block moves."""
-    is_left = np.isin(ranked.rows, left)
+    """One repair a pair, for the pairs that are left, of captions that are not given yet."""
+    is_left = ~np.isin(ranked.rows, given)
     rows, probabilities = ranked.rows[is_left], ranked.probabilities[is_left].astype(np.float64)
     images = ranked.images[is_left]
     places = assign(images, probabilities, features.image_index[left])

@@ -52,6 +52,10 @@ class TestCleanPairs:
         np.testing.assert_array_equal(cleaned.is_mismatch(0.5), cleaned.correspondence < 0.5)
         assert not cleaned.is_mismatch(0.0).any()
 
+    def test_so_few_pairs_are_not_calibrated(self, cleaned: CleanedPairs) -> None:
+        assert not cleaned.is_calibrated
+        np.testing.assert_array_equal(cleaned.is_mismatch(), cleaned.correspondence < np.float32(0.1))
+
     def test_worst_first_lists_every_pair_once(self, cleaned: CleanedPairs) -> None:
         assert sorted(cleaned.worst_first().tolist()) == list(range(_N_PAIRS))
 

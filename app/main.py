@@ -22,6 +22,7 @@ from app.health.service import PROBE_TIMEOUT_S, make_readiness
 from app.images.router import router as images_router
 from app.openapi import install_openapi, operation_id
 from app.problems import install_problem_handlers
+from app.repairs.router import router as repairs_router
 from app.reports.router import router as reports_router
 from app.request_context import RequestContext
 from app.resources import Resources
@@ -37,6 +38,7 @@ ROUTERS = (
     runs_router,
     events_router,
     reports_router,
+    repairs_router,
     certificates_router,
     images_router,
     search_router,

@@ -10,6 +10,7 @@ from mispair.commands.checks import checks
 from mispair.commands.clean import clean
 from mispair.commands.errors import show_error
 from mispair.commands.keys import keys
+from mispair.commands.repairs import repairs
 from mispair.commands.report import report
 from mispair.commands.run import run
 from mispair.commands.search import search
@@ -34,6 +35,7 @@ app.command()(clean)
 app.command()(upload)
 app.command()(run)
 app.command()(report)
+app.command()(repairs)
 app.command()(checks)
 app.command()(certify)
 app.command()(search)

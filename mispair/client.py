@@ -29,6 +29,7 @@ from mispair.client_file import find_server
 from mispair.connection import Connection
 from mispair.errors import UnexpectedAnswerError
 from mispair.event_stream import follow_events
+from mispair.repairs import Repair, RepairKind
 from mispair.report_filter import ReportFilter
 from mispair.transfer import OnProgress, image_type, read_in_chunks, save_stream
 from mispair.waiting import wait_until_ended
@@ -246,6 +247,44 @@ class Client:
     def download_certificate_chart(self, run_id: str, target: Path) -> int:
         """Save a certificate's chart, an SVG, and return its bytes."""
         return self._download(_path("runs", run_id, "certificate.svg"), target)
+
+    def repairs(
+        self,
+        run_id: str,
+        *,
+        kind: RepairKind | None = None,
+        pair_id: str | None = None,
+        min_after: float | None = None,
+        page_size: int = 100,
+    ) -> Iterator[Repair]:
+        """Yield what a run proposes in place of flagged captions, the largest gain first.
+
+        Args:
+            kind: only repairs of this kind.
+            pair_id: only the repair that changes this pair or gives its caption away.
+            min_after: only those at least as likely to be right.
+        """
+        wanted = {"kind": kind, "pair_id": pair_id, "min_after": min_after}
+        return self._pages(Repair, _path("runs", run_id, "repairs"), wanted, min(page_size, _LARGEST_PAGE))
+
+    def download_repairs(
+        self,
+        run_id: str,
+        target: Path,
+        *,
+        kind: RepairKind | None = None,
+        pair_id: str | None = None,
+        min_after: float | None = None,
+        raw: bool = False,
+    ) -> int:
+        """Save the proposed repairs as CSV, a line for each pair that changes, and return its bytes.
+
+        Args:
+            raw: cells exactly as uploaded. Without it, cells that a spreadsheet would run as a formula are quoted.
+        """
+        parameters = {"kind": kind, "pair_id": pair_id, "min_after": min_after, "raw": 1 if raw else None}
+        with self._connection.stream("GET", _path("runs", run_id, "repairs.csv"), params=parameters) as response:
+            return save_stream(response.iter_bytes(), target)
 
     def search(
         self,

@@ -13,7 +13,7 @@ from typing import Any
 
 Spec = dict[str, Any]  # Any: JSON
 Tell = Callable[[dict[str, Any]], None]  # Any: JSON
-STAGES = ("features", "checks", "train", "explain", "certify", "index")
+STAGES = ("features", "checks", "train", "repair", "explain", "certify", "index")
 
 
 def main(arguments: list[str]) -> int:
@@ -56,6 +56,10 @@ def _stage(name: str) -> Callable[[Spec, Tell], dict[str, Any]]:  # Any: JSON
         from worker.stages.certifying import certify_corpus
 
         return certify_corpus
+    if name == "repair":
+        from worker.stages.repairing import repair_corpus
+
+        return repair_corpus
     if name == "explain":
         from worker.stages.explaining import explain_corpus
 

@@ -53,6 +53,49 @@ def number(*by_seed: float) -> Json:
     return {"mean": mean, "by_seed": list(by_seed), "standard_deviation": deviation, "interval_95": interval}
 
 
+REPAIRS: list[Json] = [
+    {
+        "number": 1,
+        "kind": "shift",
+        "n_pairs": 640,
+        "first_row": 1201,
+        "last_row": 1850,
+        "offset": -1,
+        "before": 0.0625,
+        "after": 0.96875,
+        "gain": 580.0,
+        "pairs": [],
+    },
+    {
+        "number": 2,
+        "kind": "reassign",
+        "n_pairs": 1,
+        "first_row": 3,
+        "last_row": 3,
+        "offset": None,
+        "before": 0.125,
+        "after": 0.5,
+        "gain": 0.375,
+        "pairs": [
+            {
+                "pair_id": "p3",
+                "pair_key": "k3",
+                "row_number": 3,
+                "image_id": "i3",
+                "source_path": "c.png",
+                "caption": "a dog",
+                "before": 0.125,
+                "proposed_pair_id": "p7",
+                "proposed_pair_key": "k7",
+                "proposed_row_number": 7,
+                "proposed_caption": "a cat",
+                "after": 0.5,
+            }
+        ],
+    },
+]
+
+
 CERTIFICATE: Json = {
     "format": "mispair-certificate",
     "format_version": "1",
@@ -218,6 +261,11 @@ class FakeServer:
             return httpx2.Response(200, json=CERTIFICATE)
         if parts[1] == "certificate.svg":
             return httpx2.Response(200, text="<svg/>", headers={"Content-Type": "image/svg+xml"})
+        if parts[1] == "repairs":
+            kind = request.url.params.get("kind")
+            return page([repair for repair in REPAIRS if kind in {None, repair["kind"]}], request)
+        if parts[1] == "repairs.csv":
+            return httpx2.Response(200, text="number,kind\n1,shift\n")
         if parts[1] == "summary":
             return httpx2.Response(200, json=self.summary)
         if parts[1] == "pairs":

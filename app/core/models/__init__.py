@@ -3,8 +3,9 @@ from app.core.models.base import Base, new_id
 from app.core.models.checks import CaptionCheck, CorpusChecks, ImageCheck
 from app.core.models.corpora import Corpus, CorpusVersion, FeatureSet, Image, Pair, Rejection
 from app.core.models.jobs import Job, JobEvent, WorkerHeartbeat
+from app.core.models.repairs import Repair, RepairPair
 from app.core.models.runs import ReportRow, Run
-from app.core.models.states import CorpusState, JobKind, JobState, ReasonCode, RejectionCode, RunPhase
+from app.core.models.states import CorpusState, JobKind, JobState, ReasonCode, RejectionCode, RepairKind, RunPhase
 
 __all__ = [
     "ApiKey",
@@ -27,6 +28,9 @@ __all__ = [
     "ReasonCode",
     "Rejection",
     "RejectionCode",
+    "Repair",
+    "RepairKind",
+    "RepairPair",
     "ReportRow",
     "Run",
     "RunPhase",

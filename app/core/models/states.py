@@ -54,6 +54,14 @@ class ReasonCode(StrEnum):
     NO_MATCH = "no_match"
 
 
+class RepairKind(StrEnum):
+    """How a proposed repair moves captions: crcl_core.repair's kinds, as stored and shown."""
+
+    REASSIGN = "reassign"  # one pair gets the caption of another
+    SHIFT = "shift"  # each pair of a block gets the caption a constant number of pairs away
+    SWAP = "swap"  # two blocks exchange their captions
+
+
 class RejectionCode(StrEnum):
     """Why an input row was not accepted."""
 

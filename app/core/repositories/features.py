@@ -83,6 +83,12 @@ def pair_sources(session: Session, version_id: uuid.UUID) -> Iterator[tuple[int,
         yield row.row_number, row.source_path, row.extra
 
 
+def pair_row_numbers(session: Session, version_id: uuid.UUID) -> Iterator[int]:
+    """The row of each pair in the user's manifest, by ordinal."""
+    statement = select(Pair.row_number).where(Pair.corpus_version_id == version_id).order_by(Pair.ordinal)
+    yield from session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)).scalars()
+
+
 def image_ids(session: Session, version_id: uuid.UUID) -> Iterator[uuid.UUID]:
     """The id of each distinct image, by ordinal."""
     statement = select(Image.id).where(Image.corpus_version_id == version_id).order_by(Image.ordinal)

@@ -74,6 +74,7 @@ class TestThroughTheService:
         self._check_rates(client, run, summary)
         self._check_reasons(client, run, summary)
         self._check_scores(client, run, summary)
+        self._check_repairs(client, run)
 
     def _check_calibration(self, summary: dict[str, Any]) -> None:  # Any: JSON
         assert (summary["is_calibrated"], summary["fdr"]) == (True, 0.1)
@@ -101,10 +102,9 @@ class TestThroughTheService:
         rows = [json.loads(line) for line in client.get(f"{run}/report.jsonl").text.splitlines()]
         assert all((row["reason_code"] is not None) == (row["correspondence"] < 0.5) for row in rows)
         assert sum(summary["reasons"].values()) == summary["n_flagged"]
-        # Every wrong caption's own image is in the corpus, so it can be found.
-        found = [row for row in rows if row["reason_code"] in {"better_caption", "better_image"}]
+        # Every wrong caption stands one row behind its own image.
+        found = [row for row in rows if row["reason_code"] == "shifted_block"]
         assert len(found) >= summary["n_flagged"] / 2
-        assert all(row["best_caption"] or row["repair_image_id"] for row in found)
         asked = client.get(f"{run}/report.jsonl", params={"reason": "better_caption"}).text.splitlines()
         assert [json.loads(line)["pair_id"] for line in asked] == [
             row["pair_id"] for row in rows if row["reason_code"] == "better_caption"
@@ -126,6 +126,14 @@ class TestThroughTheService:
         assert [point["round"] for point in worst] == [0] * (3 + n_warmup) + [1] * (6 + n_warmup)
         assert worst[-1]["label"] < 0.5
         assert summary["fold_unit"] == "pair"
+
+    def _check_repairs(self, client: TestClient, run: str) -> None:
+        repair = client.get(f"{run}/repairs").json()["items"][0]
+        assert (repair["kind"], repair["offset"]) == ("shift", 1)
+        assert (repair["first_row"], repair["last_row"]) == (1, round(_NOISE_RATE * _N_PAIRS) - 1)
+        assert repair["before"] < 0.2 < 0.8 < repair["after"]
+        lines = client.get(f"{run}/repairs.csv", params={"kind": "shift"}).text.splitlines()
+        assert len(lines) == 1 + repair["n_pairs"]
 
 
 def _queued_job(committed: Committed, kind: JobKind) -> uuid.UUID:

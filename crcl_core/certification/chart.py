@@ -7,7 +7,7 @@ from crcl_core.certification.certificate import Certificate, Spread
 from crcl_core.certification.split import Arm
 
 _WIDTH, _HEIGHT = 640, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 84, 60
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 98, 60
 _COLOURS = {Arm.RAW: "#8a8f98", Arm.RANDOM: "#c9a227", Arm.CLEANED: "#2b7a4b"}
 _NAMES = {Arm.RAW: "raw", Arm.RANDOM: "randomly dropped", Arm.CLEANED: "cleaned"}
 _N_TICKS = 5
@@ -33,7 +33,8 @@ def draw_chart(certificate: Certificate) -> str:
         return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
 
     parts = [_text(_LEFT, 28, "Retrieval of held-out pairs after one recipe on three corpora", size=16, weight=600)]
-    parts += [_text(_LEFT, 48, _gains(certificate), size=12), _text(_LEFT, 66, _scope(certificate), size=12)]
+    said = (*_gains(certificate), _scope(certificate))
+    parts += [_text(_LEFT, 48 + 16 * number, line, size=12) for number, line in enumerate(said)]
     for tick in range(_N_TICKS):
         value = low + tick * (high - low) / (_N_TICKS - 1)
         parts.append(
@@ -63,7 +64,7 @@ def draw_chart(certificate: Certificate) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" '
         'font-family="system-ui, sans-serif" role="img">'
     )
-    title = f"<title>{escape(_gains(certificate))}</title>"
+    title = f"<title>{escape('; '.join(_gains(certificate)))}</title>"
     background = f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>'
     return "\n".join([head, title, background, *parts, "</svg>", ""])
 
@@ -75,9 +76,8 @@ def _span(spreads: Sequence[Spread]) -> tuple[float, float]:
     return max(0.0, low - margin), min(600.0, high + margin)
 
 
-def _gains(certificate: Certificate) -> str:
-    said = [f"cleaned over {_NAMES[arm]}: {_signed(certificate.gain(arm))}" for arm in (Arm.RAW, Arm.RANDOM)]
-    return "; ".join(said)
+def _gains(certificate: Certificate) -> list[str]:
+    return [f"cleaned over {_NAMES[arm]}: {_signed(certificate.gain(arm))}" for arm in (Arm.RAW, Arm.RANDOM)]
 
 
 def _signed(gain: Spread) -> str:

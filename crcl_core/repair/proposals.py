@@ -12,6 +12,7 @@ from crcl_core.repair.assignment import NOT_MOVED, assign
 from crcl_core.repair.block_offsets import block_offsets
 from crcl_core.repair.candidates import Candidates, CandidateSearch
 from crcl_core.repair.choice import FEWEST_PLAYS, CandidateChoice
+from crcl_core.repair.competition import let_compete
 from crcl_core.repair.held_out_scores import HeldOutScores, MatchOdds
 from crcl_core.repair.shifted_blocks import ShiftedBlock, exchanged_with, find_shifted_blocks
 from crcl_core.repair.sibling_consensus import SiblingConsensus
@@ -150,7 +151,11 @@ def _rank_images(
     except ValueError:
         return _no_images(flagged)
     candidates = search.find(flagged, pool, _N_WEIGHED)
-    return _best(candidates, choice.probabilities(candidates, correspondence[flagged]))
+    # Each flagged pair that is wrong leaves a place at its image for a caption that was taken from it.
+    is_wrong = 1 - correspondence[flagged].astype(np.float64)
+    capacity = np.bincount(features.image_index[flagged], weights=is_wrong, minlength=features.n_images)
+    alone = choice.probabilities(candidates, correspondence[flagged])
+    return _best(candidates, let_compete(candidates.images, alone, capacity))
 
 
 def _draw_plays(features: PairFeatures, correspondence: FloatArray, seed: int) -> IntArray:

@@ -29,6 +29,7 @@ from crcl_core.types import DoubleArray
 # Two rounds cost as much as CRCL's own training; a third moved AUROC by less than 0.001.
 _N_ROUNDS = 2
 _SETTLED_ROUNDS = 3
+_LOOKS_WRONG = 0.5
 
 
 def out_of_fold_epochs(config: TrainingConfig) -> float:
@@ -112,9 +113,8 @@ def detect_mismatches(
     if is_by_pair:
         found = judge(planted, training.labels, unit=FoldUnit.PAIR)
     else:
-        # Other decoys, which CRCL did not train on, so its labels would tell them from mismatches: all start at 1.
         planted = plant_decoy_images(features, planted.n_uniform, config.seed)
-        found = judge(planted, np.ones(planted.features.n_pairs), unit=FoldUnit.IMAGE)
+        found = judge(planted, _with_decoy_labels(training.labels[:n_pairs], planted.n_decoys), unit=FoldUnit.IMAGE)
     if planted.n_uniform < MIN_DECOYS:
         return Detection(find_mismatches(labels, n_pairs, seed=config.seed, is_planted=True), training, found)
     if is_by_pair:
@@ -126,6 +126,16 @@ def detect_mismatches(
         fused.score, n_pairs, seed=config.seed, labels=labels, by_round=fused.by_round, n_near=planted.n_near
     )
     return Detection(findings, training, found)
+
+
+def _with_decoy_labels(labels: DoubleArray, n_decoys: int) -> DoubleArray:
+    """The labels (N + M,) to begin with where decoys were not in CRCL's training: like those of pairs that look wrong.
+
+    What a decoy begins with does not reach its own score, which is by models that were trained without it.
+    """
+    looks_wrong = labels[labels < _LOOKS_WRONG]
+    label = float(looks_wrong.mean()) if len(looks_wrong) else 0.0
+    return np.concatenate((labels, np.full(n_decoys, label)))
 
 
 def _labels_by_round(training: TrainingResult, config: TrainingConfig) -> DoubleArray:

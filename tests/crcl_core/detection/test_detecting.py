@@ -11,7 +11,7 @@ from crcl_core.training import TrainingConfig
 from tests.crcl_core.detection.corpora import Corpus, build_corpus
 
 _CONFIG = TrainingConfig(
-    round_epochs=(5, 5), warmup_epochs=1, joint_dim=16, batch_size=64, learning_rate=5e-3, lr_decay_epochs=4
+    round_epochs=(4, 4), warmup_epochs=1, joint_dim=16, batch_size=128, learning_rate=1e-2, lr_decay_epochs=4
 )
 
 
@@ -83,4 +83,4 @@ class TestDetectMismatches:
 
 class TestOutOfFoldEpochs:
     def test_two_rounds_of_three_models_on_two_thirds_each(self) -> None:
-        assert out_of_fold_epochs(_CONFIG) == pytest.approx(2 * 3 * (2 / 3) * 6)
+        assert out_of_fold_epochs(_CONFIG) == pytest.approx(2 * 3 * (2 / 3) * 5)

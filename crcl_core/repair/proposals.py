@@ -13,9 +13,10 @@ from crcl_core.repair.block_offsets import block_offsets
 from crcl_core.repair.candidates import Candidates, CandidateSearch
 from crcl_core.repair.choice import FEWEST_PLAYS, CandidateChoice
 from crcl_core.repair.competition import let_compete
-from crcl_core.repair.held_out_scores import HeldOutScores, MatchOdds
+from crcl_core.repair.held_out_scores import HeldOutScores
 from crcl_core.repair.shifted_blocks import ShiftedBlock, exchanged_with, find_shifted_blocks
 from crcl_core.repair.sibling_consensus import SiblingConsensus
+from crcl_core.repair.witnesses import find_witnesses
 from crcl_core.seeding import numpy_generator
 from crcl_core.types import BoolArray, DoubleArray, FloatArray, IntArray
 
@@ -118,9 +119,9 @@ def propose_repairs(
     flagged = np.flatnonzero(is_flagged)
     scores = HeldOutScores(features, held_out, seed=seed)
     ranked = _rank_images(features, held_out, scores, correspondence, is_flagged, seed)
-    odds = MatchOdds(scores, features, is_flagged, nearby=_NEARBY, seed=seed)
+    witnesses = find_witnesses(features, scores, correspondence, is_flagged, nearby=_NEARBY, seed=seed)
     offsets = block_offsets(features, ranked.rows, ranked.images, small=_NEARBY) if len(flagged) else []
-    blocks = find_shifted_blocks(features, scores, odds, correspondence, offsets)
+    blocks = find_shifted_blocks(features, witnesses, correspondence, offsets)
     proposals = _of_blocks(blocks, correspondence)
     # The first captions of a shift go to none of its pairs, and the pairs behind it have lost theirs.
     places = np.setdiff1d(flagged, np.concatenate([flagged[:0], *(repair.rows for repair in proposals)]))
@@ -145,17 +146,16 @@ def _rank_images(
         return _no_images(flagged)
     search = CandidateSearch(features, held_out, scores, SiblingConsensus(features, correspondence, is_flagged))
     play_images = features.image_index[plays]
-    try:
-        played = search.find(plays, np.union1d(pool, play_images), _N_WEIGHED, is_own_hidden=True)
-        choice = CandidateChoice(played, play_images)
-    except ValueError:
+    played = search.find(plays, np.union1d(pool, play_images), _N_WEIGHED, is_own_hidden=True)
+    if np.count_nonzero((played.images == play_images[:, None]).any(axis=1)) < FEWEST_PLAYS:
         return _no_images(flagged)
+    choice = CandidateChoice(played, play_images)
     candidates = search.find(flagged, pool, _N_WEIGHED)
     # Each flagged pair that is wrong leaves a place at its image for a caption that was taken from it.
     is_wrong = 1 - correspondence[flagged].astype(np.float64)
     capacity = np.bincount(features.image_index[flagged], weights=is_wrong, minlength=features.n_images)
     alone = choice.probabilities(candidates, correspondence[flagged])
-    return _best(candidates, let_compete(candidates.images, alone, capacity))
+    return _best(candidates, let_compete(candidates.images, alone, capacity.astype(np.float64)))
 
 
 def _draw_plays(features: PairFeatures, correspondence: FloatArray, seed: int) -> IntArray:

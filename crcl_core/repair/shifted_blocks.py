@@ -1,25 +1,26 @@
 """Blocks of pairs whose captions stand a constant number of places away: a shift, or two blocks that changed places."""
 
 import heapq
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
 from crcl_core.data import PairFeatures
-from crcl_core.repair.held_out_scores import HeldOutScores, MatchOdds, are_alike
+from crcl_core.repair.match_odds import are_alike
 from crcl_core.repair.segments import segments_above
+from crcl_core.repair.witnesses import Witness
 from crcl_core.types import DoubleArray, FloatArray, IntArray
 
 # So many pairs inside a block may be wrong for a reason of their own.
 _ODD_RATIO = 0.2
 # Chance of one false block in a corpus without any.
 _FALSE_ALARM = 0.01
-# One pair that surely matches where it stands costs no more than this, and one that surely does not gains no more.
-_SUREST = 0.995
-_LIKELIER_WRONG = 0.5
+_RAREST = 0.005
+_MOSTLY = 0.5
 _N_EM_STEPS = 20
 _TAKEN = -1e6  # Evidence that no run outweighs, yet finite: sums must stay numbers.
 
@@ -50,49 +51,35 @@ class ShiftedBlock:
 
 
 def find_shifted_blocks(
-    features: PairFeatures,
-    scores: HeldOutScores,
-    odds: MatchOdds,
-    correspondence: FloatArray,
-    offsets: Sequence[int],
+    features: PairFeatures, witnesses: Sequence[Witness], correspondence: FloatArray, offsets: Sequence[int]
 ) -> list[ShiftedBlock]:
     """Finds the blocks, the most evident first; none overlaps another.
 
-    For each offset a pair's evidence is the log ratio of how likely its scores are inside a block and outside. Inside,
-    its image matches the caption that many places away, but for a share of odd pairs, and that caption does not match
-    where it stands. Without a block such a ratio is at most 1 in the mean, so a run of pairs adds up to t with a chance
-    of about exp(-t) for each place to begin and each offset: that sets the bar. Neighbours of one image speak for a
-    block once between them. A pair that shares its image with the one at the offset never speaks for a block; it speaks
-    against one where the caption there does not match that image. A run most of whose captions are likelier right than
-    wrong is left alone, however well they fit elsewhere.
+    For each offset and witness a pair's evidence is the log ratio of how likely its scores are inside a block and
+    outside. Inside, its image matches the caption that many places away, but for a share of odd pairs, and that caption
+    does not match where it stands. Without a block such a ratio is at most 1 in the mean, so a run of pairs adds up to
+    t with a chance of about exp(-t) for each place to begin, offset and witness: that sets the bar. Neighbours of one
+    image speak for a block once between them. A pair that shares its image with the one at the offset never speaks for
+    a block; it speaks against one where the caption there does not match that image. A run most of whose captions are
+    likelier right than wrong is left alone, however well they fit elsewhere.
 
     Args:
         features: The corpus, its pairs in the order in which they came.
-        scores: Of the corpus.
-        odds: Of the scores.
+        witnesses: Who knows anything of its pairs.
         correspondence: (N,) float32 in [0, 1], the probability that a pair matches.
         offsets: Which to try; not 0.
     """
-    if not odds.is_known or not offsets:
+    if not witnesses or not offsets:
         return []
     n_pairs = features.n_pairs
-    least = math.log(n_pairs * len(offsets) / _FALSE_ALARM)
-    noise_rate = float(np.clip(1 - correspondence.mean(), 1 - _SUREST, _SUREST))
-    # That a pair is wrong where it stands speaks for no offset more than for another, and wrong pairs come in crowds.
-    own = np.minimum(np.log((1 - correspondence.astype(np.float64).clip(max=_SUREST)) / noise_rate), 0)
-    stretches = []
-    for offset in offsets:
-        rows, log_odds = _at_offset(features, scores, odds, offset)
-        if len(rows):
-            evidence, every_odds = _against(correspondence, offset), np.full(n_pairs, np.nan)
-            inside = np.logaddexp(math.log(1 - _ODD_RATIO) + log_odds, math.log(_ODD_RATIO))
-            evidence[rows] = (inside + own[rows + offset]) / _repeats(features.image_index[rows])
-            every_odds[rows] = log_odds
-            stretches += [
-                _Stretch(total, offset, first, evidence[first:end], every_odds)
-                for first, end, total in segments_above(evidence, least)
-                if _are_mostly_wrong(correspondence, rows[(rows >= first) & (rows < end)] + offset)
-            ]
+    least = math.log(n_pairs * len(offsets) * len(witnesses) / _FALSE_ALARM)
+    noise_rate = float(np.clip(1 - correspondence.mean(), _RAREST, 1 - _RAREST))
+    stretches = [
+        stretch
+        for witness in witnesses
+        for offset in offsets
+        for stretch in _at_offset(features, witness, offset, least, noise_rate)
+    ]
     return _to_blocks(_disjoint(stretches, n_pairs, least), correspondence)
 
 
@@ -107,20 +94,31 @@ def exchanged_with(block: ShiftedBlock, others: Sequence[ShiftedBlock]) -> Shift
 
 
 def _at_offset(
-    features: PairFeatures, scores: HeldOutScores, odds: MatchOdds, offset: int
-) -> tuple[IntArray, DoubleArray]:
-    """The pairs that have another, unlike one at this offset, and the log odds that its caption matches their image."""
+    features: PairFeatures, witness: Witness, offset: int, least: float, noise_rate: float
+) -> Iterator["_Stretch"]:
+    """The runs that a witness sees at one offset."""
     rows = _rows_with(offset, features.n_pairs)
     rows = rows[~are_alike(features, rows, rows + offset)]
-    return rows, odds(scores.of_rows(rows, rows + offset))
+    if not len(rows):
+        return
+    log_odds = np.full(features.n_pairs, np.nan)
+    log_odds[rows] = witness.log_odds(rows, rows + offset)
+    inside = np.logaddexp(math.log(1 - _ODD_RATIO) + log_odds[rows], math.log(_ODD_RATIO))
+    # That a pair is wrong where it stands speaks for no offset more than for another, and wrong pairs come in crowds.
+    own = np.minimum(np.log((1 - witness.match[rows + offset]) / noise_rate), 0)
+    evidence = _against(witness.match, offset)
+    evidence[rows] = (inside + own) / _repeats(features.image_index[rows])
+    for first, end, total in segments_above(evidence, least):
+        captions = rows[(rows >= first) & (rows < end)] + offset
+        if np.mean(witness.is_wrong[captions]) >= _MOSTLY:
+            yield _Stretch(total, offset, first, evidence[first:end], log_odds)
 
 
-def _against(correspondence: FloatArray, offset: int) -> DoubleArray:
+def _against(match: DoubleArray, offset: int) -> DoubleArray:
     """(N,) evidence, 0 or less, of pairs that share their image with the one at the offset: its caption must match."""
-    evidence = np.zeros(len(correspondence))
-    rows = _rows_with(offset, len(correspondence))
-    match = correspondence[rows + offset].astype(np.float64)
-    evidence[rows] = np.log(match + _ODD_RATIO * (1 - match))
+    evidence = np.zeros(len(match))
+    rows = _rows_with(offset, len(match))
+    evidence[rows] = np.log(match[rows + offset] + _ODD_RATIO * (1 - match[rows + offset]))
     return evidence
 
 
@@ -151,7 +149,8 @@ def _after(log_odds: DoubleArray) -> FloatArray:
 def _disjoint(stretches: list["_Stretch"], n_pairs: int, least: float) -> list["_Stretch"]:
     """Gives each pair to its most evident stretch: at 4 places most captions of a shift by 5 fit as well."""
     is_taken = np.zeros(n_pairs, dtype=np.bool_)
-    waiting = [(*stretch.place(), stretch) for stretch in stretches]
+    count = itertools.count()  # Two witnesses may see the very same.
+    waiting = [(*stretch.place(), next(count), stretch) for stretch in stretches]
     heapq.heapify(waiting)
     kept = []
     while waiting:
@@ -160,7 +159,7 @@ def _disjoint(stretches: list["_Stretch"], n_pairs: int, least: float) -> list["
         if is_taken[span].any():
             evidence = np.where(is_taken[span], _TAKEN, stretch.evidence)
             for part in (stretch.part(*found) for found in segments_above(evidence, least)):
-                heapq.heappush(waiting, (*part.place(), part))
+                heapq.heappush(waiting, (*part.place(), next(count), part))
         else:
             is_taken[span] = True
             kept.append(stretch)
@@ -189,10 +188,6 @@ def _to_blocks(stretches: list["_Stretch"], correspondence: FloatArray) -> list[
     return blocks
 
 
-def _are_mostly_wrong(correspondence: FloatArray, captions: IntArray) -> bool:
-    return bool(np.mean(correspondence[captions] < _LIKELIER_WRONG) >= 0.5)
-
-
 @final
 @dataclass(frozen=True, eq=False)
 class _Stretch:
@@ -214,7 +209,7 @@ class _Stretch:
         return self.first + len(self.evidence)
 
     def place(self) -> tuple[float, int, int, int]:
-        """What orders stretches; no two have the same offset and first pair."""
+        """What orders stretches: the most evident first, of equals that of the smaller offset."""
         return (-self.total, abs(self.offset), self.offset, self.first)
 
     def part(self, start: int, end: int, total: float) -> "_Stretch":

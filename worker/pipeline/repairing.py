@@ -84,11 +84,12 @@ def repair_report(work: RunWork, features: StoredFeatures, trained: Trained) -> 
     Raises:
         StageInterruptedError: the stage's process died; the job may be tried again.
     """
-    _, captions = fetch_features(work, features)
+    images, captions = fetch_features(work, features)
     work.run(
         "repair",
         {
             "out": str(work.folder),
+            "images": str(images),
             "captions": None if captions is None else str(captions),
             "threshold": trained.calibration.threshold_of(work.config),
             "seed": work.config.seed,

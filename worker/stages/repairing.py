@@ -25,8 +25,8 @@ def repair_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
 
     Args:
         spec: `out`, the folder of what the stage `train` left, with `pairs.npz` (`image_index`, `caption_index`,
-            `correspondence`); `captions`, an npy file of the caption vectors, None where captions are words;
-            `threshold`; `seed`.
+            `correspondence`); `images`, an npy file of image vectors or regions; `captions`, one of caption vectors,
+            None where captions are words; `threshold`; `seed`.
         tell: gets one message, with `n_repairs`, at the end.
 
     Returns:
@@ -40,8 +40,7 @@ def repair_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         image_index, caption_index = pairs["image_index"], pairs["caption_index"]
         correspondence = pairs["correspondence"]
     features = PairFeatures(
-        # The search reads the embeddings of images alone.
-        image_features=np.zeros((held_out.images.shape[1], 1), dtype=np.float32),
+        image_features=np.load(spec["images"], mmap_mode="r"),
         caption_features=_caption_vectors(spec["captions"], held_out),
         image_index=image_index,
         caption_index=caption_index,

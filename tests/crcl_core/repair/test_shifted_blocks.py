@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from crcl_core.repair.held_out_scores import HeldOutScores, MatchOdds
+from crcl_core.repair.held_out_scores import HeldOutScores
 from crcl_core.repair.shifted_blocks import ShiftedBlock, exchanged_with, find_shifted_blocks
+from crcl_core.repair.witnesses import find_witnesses
 from tests.crcl_core.repair.corpora import JudgedCorpus, judged_corpus, with_noise
 
 OFFSETS = [offset for offset in range(-8, 9) if offset]
@@ -10,8 +13,8 @@ OFFSETS = [offset for offset in range(-8, 9) if offset]
 
 def blocks_of(corpus: JudgedCorpus, offsets: list[int] = OFFSETS) -> list[ShiftedBlock]:
     scores = HeldOutScores(corpus.features, corpus.held_out, seed=0)
-    odds = MatchOdds(scores, corpus.features, corpus.is_flagged, nearby=8, seed=0)
-    return find_shifted_blocks(corpus.features, scores, odds, corpus.correspondence, offsets)
+    witnesses = find_witnesses(corpus.features, scores, corpus.correspondence, corpus.is_flagged, nearby=8, seed=0)
+    return find_shifted_blocks(corpus.features, witnesses, corpus.correspondence, offsets)
 
 
 def spans(blocks: list[ShiftedBlock]) -> list[tuple[int, int, int]]:
@@ -22,6 +25,19 @@ def rolled(n_pairs: int, first: int, end: int, by: int) -> np.ndarray[tuple[int]
     own = np.arange(n_pairs)
     own[first:end] = np.roll(own[first:end], -by)
     return own
+
+
+def learned_shift(n_pairs: int, first: int, end: int, *, by: int) -> JudgedCorpus:
+    """Kinds of images in a row of their own order, a block of which is shifted, in a corpus that took it for right."""
+    random = np.random.default_rng(0)
+    kinds = np.repeat(random.integers(0, 12, n_pairs // 5), 5)
+    vectors = (np.eye(12)[kinds] + 0.05 * random.normal(size=(n_pairs, 12))).astype(np.float32)
+    own = rolled(n_pairs, first, end, by)
+    captions = np.empty_like(vectors)
+    captions[own] = vectors  # Caption own[p] tells of image p.
+    corpus = judged_corpus(np.arange(n_pairs), captions_per_image=5)
+    features = dataclasses.replace(corpus.features, image_features=vectors[::5].copy(), caption_features=captions)
+    return dataclasses.replace(corpus, features=features)
 
 
 class TestFindShiftedBlocks:
@@ -81,6 +97,12 @@ class TestFindShiftedBlocks:
 
     def test_no_offset_is_no_block(self) -> None:
         assert blocks_of(judged_corpus(rolled(300, 100, 160, 2)), []) == []
+
+    def test_whole_images_whose_wrong_captions_were_learned_are_betrayed_by_their_neighbours(self) -> None:
+        corpus = learned_shift(2_000, 900, 1_000, by=5)
+        (block,) = blocks_of(corpus)
+        assert (block.offset, block.last - block.first + 1) == (5, 95)
+        assert block.first == 900
 
 
 class TestExchangedWith:

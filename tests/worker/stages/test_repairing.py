@@ -29,10 +29,12 @@ def _write(corpus: JudgedCorpus, folder: Path, *, has_held_out: bool = True) -> 
         caption_index=corpus.features.caption_index,
         correspondence=corpus.correspondence,
     )
+    np.save(folder / "images.npy", corpus.features.image_features)
     np.save(folder / "captions.npy", corpus.features.caption_features)
     if has_held_out:
         corpus.held_out.save(folder)
-    return {"out": str(folder), "captions": str(folder / "captions.npy"), "threshold": 0.5, "seed": 0}
+    files = {name: str(folder / f"{name}.npy") for name in ("images", "captions")}
+    return {"out": str(folder), **files, "threshold": 0.5, "seed": 0}
 
 
 def _ignore(_message: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ def _with_swapped_words(
     ]
     caption_index = clean.caption_index.copy()
     caption_index[changed] = clean.n_captions + np.arange(len(changed))
-    vectors = np.concatenate((clean.caption_features, *blocks))
+    vectors = np.concatenate((clean.caption_features.astype(np.float32, copy=False), *blocks))
     return (
         dataclasses.replace(clean, caption_features=vectors, caption_index=caption_index),
         swapped.is_mismatch,

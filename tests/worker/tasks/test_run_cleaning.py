@@ -235,6 +235,8 @@ class TestFails:
             assert "3 times" in job.error["detail"]
 
 
+@pytest.mark.system  # They kill real trainings.
+@pytest.mark.timeout(240)
 class TestResumes:
     @pytest.fixture
     def expected(

@@ -107,6 +107,7 @@ def _queued_job(committed: Committed, kind: JobKind) -> uuid.UUID:
 
 
 class TestFeatures:
+    @pytest.mark.long  # Three whole runs.
     def test_regions_are_reused_and_kept_apart_from_vectors(
         self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, storage: Storage, storage_root: Path
     ) -> None:
@@ -147,6 +148,8 @@ class TestFails:
             assert "1, 4, 9, 16" in job.error["detail"]
 
 
+@pytest.mark.system  # They kill real trainings.
+@pytest.mark.timeout(240)
 class TestResumes:
     def test_a_killed_training_ends_in_the_bits_of_one_that_nothing_disturbed(
         self, worker: WorkerContext, committed: Committed, corpus: QueuedImport, monkeypatch: pytest.MonkeyPatch

@@ -235,7 +235,7 @@ class TestFails:
             assert "3 times" in job.error["detail"]
 
 
-@pytest.mark.system  # They kill real trainings.
+@pytest.mark.long  # tests/faults kills real workers in make test-system; these look at the bits.
 @pytest.mark.timeout(240)
 class TestResumes:
     @pytest.fixture

@@ -148,7 +148,7 @@ class TestFails:
             assert "1, 4, 9, 16" in job.error["detail"]
 
 
-@pytest.mark.system  # They kill real trainings.
+@pytest.mark.long  # tests/faults kills real workers in make test-system; these look at the bits.
 @pytest.mark.timeout(240)
 class TestResumes:
     def test_a_killed_training_ends_in_the_bits_of_one_that_nothing_disturbed(

@@ -13,7 +13,7 @@ from typing import Any
 
 Spec = dict[str, Any]  # Any: JSON
 Tell = Callable[[dict[str, Any]], None]  # Any: JSON
-STAGES = ("features", "checks", "train", "repair", "explain", "certify", "index")
+STAGES = ("features", "checks", "train", "report", "certify", "index")
 
 
 def main(arguments: list[str]) -> int:
@@ -56,14 +56,10 @@ def _stage(name: str) -> Callable[[Spec, Tell], dict[str, Any]]:  # Any: JSON
         from worker.stages.certifying import certify_corpus
 
         return certify_corpus
-    if name == "repair":
-        from worker.stages.repairing import repair_corpus
+    if name == "report":
+        from worker.stages.reporting import report_corpus
 
-        return repair_corpus
-    if name == "explain":
-        from worker.stages.explaining import explain_corpus
-
-        return explain_corpus
+        return report_corpus
     if name == "index":
         from worker.stages.indexing import index_corpus
 

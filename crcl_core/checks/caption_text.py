@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from crcl_core.checks.issues import CaptionIssue
+from crcl_core.data.caption_fillers import NUMBER_MARK, is_placeholder, number_template
 from crcl_core.types import FloatArray
 
 JUDGED = (CaptionIssue.EMPTY, CaptionIssue.OVERLONG, CaptionIssue.BOILERPLATE)
@@ -16,13 +17,6 @@ _MAX_WORDS = 64
 _CHARS_A_WORD = 6  # for scripts that put no spaces between words
 # So many captions that differ in their numbers alone come from a template.
 _TEMPLATE_CAPTIONS = 10
-_PLACEHOLDERS = frozenset(
-    {
-        *("n/a", "na", "nan", "none", "null", "nil", "unknown", "undefined", "untitled", "todo", "tbd"),
-        *("caption", "image", "picture", "photo", "description", "image description", "alt text"),
-        *("no caption", "no description", "no alt text", "insert caption here"),
-    }
-)
 _BOILERPLATE = re.compile(
     r"""
     (?:https?://|www\.)\S+                                                  # an address
@@ -42,7 +36,6 @@ _BOILERPLATE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_DIGITS = re.compile(r"\d+")
 
 
 def caption_scores(captions: Sequence[str]) -> FloatArray:
@@ -57,7 +50,7 @@ def caption_scores(captions: Sequence[str]) -> FloatArray:
         the text that is no file name, address, markup, date, credit or request to click, at most 1/n where n
         captions, 10 or more, differ only in their numbers.
     """
-    templates = Counter(_template(caption) for caption in captions)
+    templates = Counter(number_template(caption) for caption in captions)
     return np.array(
         [(_content(caption), _brevity(caption), _own_words(caption, templates)) for caption in captions],
         dtype=np.float32,
@@ -65,7 +58,7 @@ def caption_scores(captions: Sequence[str]) -> FloatArray:
 
 
 def _content(caption: str) -> float:
-    if caption.casefold().strip(" \t\r\n.,:;!?-_()[]\"'") in _PLACEHOLDERS:
+    if is_placeholder(caption):
         return 0.0
     return min(1.0, sum(letter.isalnum() for letter in caption) / 2)
 
@@ -80,9 +73,6 @@ def _own_words(caption: str, templates: Counter[str]) -> float:
     if n_letters == 0:
         return 1.0  # which `empty` speaks of
     left = sum(letter.isalnum() for letter in _BOILERPLATE.sub(" ", caption))
-    n_alike = templates[_template(caption)] if _DIGITS.search(caption) else 1
+    template = number_template(caption)
+    n_alike = templates[template] if NUMBER_MARK in template else 1
     return min(left / n_letters, 1 / n_alike if n_alike >= _TEMPLATE_CAPTIONS else 1.0)
-
-
-def _template(caption: str) -> str:
-    return _DIGITS.sub("0", caption.casefold())

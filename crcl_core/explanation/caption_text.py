@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from crcl_core.data.caption_fillers import NUMBER_MARK, is_placeholder, number_template
 from crcl_core.explanation.evidence import NotADescription
 
 _FILE_NAME = re.compile(
@@ -17,14 +18,6 @@ _FILE_NAME = re.compile(
 )
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-# fmt: off
-_PLACEHOLDERS = frozenset({
-    "n/a", "na", "none", "null", "nil", "nan", "undefined", "unknown", "untitled", "todo", "tbd", "test",
-    "caption", "title", "image", "picture", "photo", "photograph", "thumbnail", "placeholder", "alt",
-    "alt-text", "no-caption", "no-description", "no-title", "no-text", "empty", "blank",
-})
-# fmt: on
 _PLACEHOLDER_PHRASES = (
     "no caption available",
     "no description available",
@@ -38,14 +31,8 @@ _PLACEHOLDER_PHRASES = (
     "i'm sorry, but i can",
     "i cannot see the image",
 )
-_NUMBER_MARK = "<number>"
 # A template is boilerplate when this many captions that differ in their numbers alone have it.
 MIN_TEMPLATE_CAPTIONS = 20
-
-
-def number_template(caption: str) -> str:
-    """The caption in lower case, one blank between words, each number as `<number>`."""
-    return _NUMBER.sub(_NUMBER_MARK, " ".join(caption.lower().split()))
 
 
 def boilerplate_templates(captions: Sequence[str]) -> Counter[str]:
@@ -54,7 +41,7 @@ def boilerplate_templates(captions: Sequence[str]) -> Counter[str]:
     Args:
         captions: The distinct captions of the corpus.
     """
-    counts = Counter(template for caption in captions if _NUMBER_MARK in (template := number_template(caption)))
+    counts = Counter(template for caption in captions if NUMBER_MARK in (template := number_template(caption)))
     return Counter({template: n for template, n in counts.items() if n >= MIN_TEMPLATE_CAPTIONS})
 
 
@@ -73,7 +60,7 @@ def not_a_description(caption: str, source_path: str | None, templates: Counter[
         return NotADescription("url")
     if _FILE_NAME.match(text) or _is_name_of(text, source_path):
         return NotADescription("file_name")
-    if _is_placeholder(text.lower()):
+    if is_placeholder(text) or _is_placeholder_phrase(text.lower()):
         return NotADescription("placeholder")
     template = number_template(text)
     if template in templates:
@@ -93,9 +80,6 @@ def _is_name_of(text: str, source_path: str | None) -> bool:
     return text in {path.name, path.stem, source_path} and any(letter.isdigit() for letter in text)
 
 
-def _is_placeholder(text: str) -> bool:
-    bare = "-".join(text.strip(" .!?:;-_[]()<>{}\"'").split())
+def _is_placeholder_phrase(text: str) -> bool:
     # A phrase with much else around it may stand in a description.
-    return bare in _PLACEHOLDERS or any(
-        phrase in text and len(text) < 2 * len(phrase) for phrase in _PLACEHOLDER_PHRASES
-    )
+    return any(phrase in text and len(text) < 2 * len(phrase) for phrase in _PLACEHOLDER_PHRASES)

@@ -7,6 +7,7 @@ import numpy as np
 
 from crcl_core.data import PairFeatures
 from crcl_core.detection import HeldOutEmbeddings
+from crcl_core.detection.cosines import unit_rows
 from crcl_core.repair.held_out_scores import HeldOutScores
 from crcl_core.repair.sibling_consensus import SiblingConsensus
 from crcl_core.types import BoolArray, DoubleArray, FloatArray, IntArray
@@ -113,9 +114,7 @@ class _Unit:
         self._vectors = vectors
 
     def __getitem__(self, rows: IntArray) -> FloatArray:
-        read = np.asarray(self._vectors[rows], dtype=np.float32)
-        unit: FloatArray = read / np.maximum(np.linalg.norm(read, axis=1, keepdims=True), 1e-12)
-        return unit
+        return unit_rows(np.asarray(self._vectors[rows], dtype=np.float32))
 
 
 @final

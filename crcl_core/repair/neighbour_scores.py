@@ -5,6 +5,7 @@ from typing import final
 import numpy as np
 
 from crcl_core.data import PairFeatures
+from crcl_core.detection.cosines import unit_rows
 from crcl_core.seeding import numpy_generator
 from crcl_core.types import BoolArray, DoubleArray, FloatArray, IntArray
 
@@ -57,33 +58,27 @@ class NeighbourScores:
 
     def _captions(self, rows: IntArray) -> FloatArray:
         vectors = self._features.caption_features[self._features.caption_index[rows]]
-        return _unit(np.asarray(vectors, dtype=np.float32))
+        return unit_rows(np.asarray(vectors, dtype=np.float32))
 
     def _sayings(self, pool: IntArray, captions: FloatArray) -> "np.ndarray[tuple[int, int], np.dtype[np.float16]]":
         """(I, D) float16 of length 1: the mean caption of each image's neighbours."""
         features = self._features
-        of_pool = _unit(_global(features.image_features[features.image_index[pool]]))
+        of_pool = unit_rows(_global(features.image_features[features.image_index[pool]]))
         used, first = np.unique(features.image_index, return_index=True)  # Each image stands where it first does.
         said = np.zeros((features.n_images, captions.shape[1]), dtype=np.float16)
         for start in range(0, len(used), _BLOCK_ROWS):
             images, rows = used[start : start + _BLOCK_ROWS], first[start : start + _BLOCK_ROWS]
-            cosines = _unit(_global(features.image_features[images])) @ of_pool.T  # (images, pool)
+            cosines = unit_rows(_global(features.image_features[images])) @ of_pool.T  # (images, pool)
             cosines[np.abs(rows[:, None] - pool) < _NEAR] = -2
             cosines[images[:, None] == features.image_index[pool]] = -2
             nearest = np.argpartition(-cosines, _N_NEIGHBOURS - 1, axis=1)[:, :_N_NEIGHBOURS]
             is_far = np.take_along_axis(cosines, nearest, axis=1) > -2
             weights = is_far / np.maximum(is_far.sum(axis=1, keepdims=True), 1)
             # i image, k neighbour, d dimension
-            said[images] = _unit(np.einsum("ik,ikd->id", weights.astype(np.float32), captions[nearest]))
+            said[images] = unit_rows(np.einsum("ik,ikd->id", weights.astype(np.float32), captions[nearest]))
         return said
 
 
 def _global(images: FloatArray) -> FloatArray:
     vectors: FloatArray = images.mean(axis=1) if images.ndim == 3 else np.asarray(images, dtype=np.float32)
     return vectors
-
-
-def _unit(vectors: FloatArray) -> FloatArray:
-    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    unit: FloatArray = (vectors / lengths).astype(np.float32)
-    return unit

@@ -13,7 +13,6 @@ from worker.pipeline.explaining import explain_report
 from worker.pipeline.features import ensure_features
 from worker.pipeline.pair_list import PairList
 from worker.pipeline.progress import RunClock
-from worker.pipeline.repairing import repair_report
 from worker.pipeline.reporting import publish, summarise, write_report
 from worker.pipeline.training import train_run
 from worker.pipeline.workspace import RunWork, working_folder
@@ -40,8 +39,7 @@ def clean_corpus(handle: JobHandle) -> None:
         pairs = handle.transaction(lambda session: PairList.read(session, version.id))
         trained = train_run(work, features, pairs)
         report = write_report(work, pairs, trained)
-        repairs = repair_report(work, features, trained)
-        explained = explain_report(work, trained)
+        explained = explain_report(work, features, trained)
         certificate = certify_run(work, features, trained)
         work.begin(RunPhase.INDEX)
         work.run("index", {"out": str(folder)}, lambda _message: None)
@@ -64,7 +62,7 @@ def clean_corpus(handle: JobHandle) -> None:
             "device": device,
             "n_threads": trained.n_threads,
         }
-        publish(work, pairs, report, explained, repairs, summary)
+        publish(work, pairs, report, explained, summary)
         _delete_superseded(work)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.core.models import RunPhase
-from app.core.repositories.features import image_ids, pair_sources
+from app.core.repositories.features import StoredFeatures, image_ids, pair_sources
 from worker.pipeline.features import caption_texts
+from worker.pipeline.repairing import ProposedRepairs, repair_spec
 from worker.pipeline.training import Trained
 from worker.pipeline.workspace import RunWork
 from worker.supervisor import Message
@@ -34,21 +35,23 @@ class PairReason:
 
 @dataclass(frozen=True)
 class Explained:
-    """What the stage `explain` found.
+    """What the stage `report` found.
 
     Attributes:
+        repairs: what the corpus itself offers.
         reasons: by pair ordinal; pairs that are not suspect are not in it.
         n_by_reason: flagged pairs by reason code.
         causes: groups of pairs, JSON, the one that explains most first.
     """
 
+    repairs: ProposedRepairs
     reasons: dict[int, PairReason]
     n_by_reason: dict[str, int]
     causes: list[dict[str, Any]]  # Any: JSON
 
 
-def explain_report(work: RunWork, trained: Trained) -> Explained:
-    """Explain the findings that the phase `report` has just ranked.
+def explain_report(work: RunWork, features: StoredFeatures, trained: Trained) -> Explained:
+    """Propose repairs of the findings that the phase `report` has just ranked, and explain them.
 
     Raises:
         StageInterruptedError: the stage's process died; the job may be tried again.
@@ -57,13 +60,15 @@ def explain_report(work: RunWork, trained: Trained) -> Explained:
     sources = work.folder / "pair_sources.jsonl"
     images = work.handle.transaction(lambda session: _write_sources(work, session, sources))
     result = work.run(
-        "explain",
+        "report",
         {
+            **repair_spec(work, features),
             "out": str(work.folder),
             "texts": str(caption_texts(work)),
             "sources": str(sources),
             "threshold": trained.calibration.threshold_of(work.config),
             "round_epochs": list(trained.round_epochs),
+            "warmup_epochs": trained.warmup_epochs,
             "momentum": work.config.momentum,
             "encoder": work.config.encoder or settings.default_encoder,
             "encoders": settings.encoders,
@@ -73,7 +78,8 @@ def explain_report(work: RunWork, trained: Trained) -> Explained:
         lambda message: _heard(work, message),
     )
     reasons = dict(_read_reasons(work.folder / "reasons.jsonl", images))
-    return Explained(reasons, result["reasons"], result["causes"])
+    repairs = ProposedRepairs.read(work.folder / "repairs.npz")
+    return Explained(repairs, reasons, result["reasons"], result["causes"])
 
 
 def _write_sources(work: RunWork, session: Session, path: Path) -> list[uuid.UUID]:

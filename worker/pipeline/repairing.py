@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ from app.core.repositories.features import StoredFeatures, pair_row_numbers
 from app.core.repositories.repairs import RepairPairValues, RepairValues
 from worker.pipeline.features import fetch_features
 from worker.pipeline.pair_list import PairList
-from worker.pipeline.training import Trained
 from worker.pipeline.workspace import RunWork
 
 
@@ -78,25 +77,14 @@ class ProposedRepairs:
             yield number, slice(end - length, end)
 
 
-def repair_report(work: RunWork, features: StoredFeatures, trained: Trained) -> ProposedRepairs:
-    """Propose repairs of the pairs that the phase `report` has just ranked.
-
-    Raises:
-        StageInterruptedError: the stage's process died; the job may be tried again.
-    """
+def repair_spec(work: RunWork, features: StoredFeatures) -> dict[str, Any]:  # Any: JSON
+    """What the repairs read beside what the whole stage `report` does."""
     images, captions = fetch_features(work, features)
-    work.run(
-        "repair",
-        {
-            "out": str(work.folder),
-            "images": str(images),
-            "captions": None if captions is None else str(captions),
-            "threshold": trained.calibration.threshold_of(work.config),
-            "seed": work.config.seed,
-        },
-        lambda _message: None,
-    )
-    return ProposedRepairs.read(work.folder / "repairs.npz")
+    return {
+        "images": str(images),
+        "captions": None if captions is None else str(captions),
+        "seed": work.config.seed,
+    }
 
 
 def read_row_numbers(work: RunWork) -> npt.NDArray[np.int64]:

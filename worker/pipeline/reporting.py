@@ -21,7 +21,7 @@ from worker.pipeline.calibration import Calibration
 from worker.pipeline.certifying import CERTIFICATE_FILES
 from worker.pipeline.explaining import Explained, PairReason
 from worker.pipeline.pair_list import PairList
-from worker.pipeline.repairing import ProposedRepairs, read_row_numbers
+from worker.pipeline.repairing import read_row_numbers
 from worker.pipeline.training import Trained
 from worker.pipeline.workspace import RunWork
 
@@ -107,7 +107,6 @@ def publish(
     pairs: PairList,
     report: Report,
     explained: Explained,
-    repairs: ProposedRepairs,
     summary: dict[str, Any],  # Any: JSON
 ) -> None:
     """Store the artefacts, then write rows, repairs, summary and the job's end in one transaction under the fence.
@@ -131,7 +130,9 @@ def publish(
             summary=summary,
             rows=report.worst_first(explained.reasons),
         )
-        write_repairs(session, work.handle.claim, repairs.rows(row_numbers), repairs.pair_rows(pairs))
+        write_repairs(
+            session, work.handle.claim, explained.repairs.rows(row_numbers), explained.repairs.pair_rows(pairs)
+        )
 
     work.handle.transaction(write)
 

@@ -1,4 +1,4 @@
-"""Tells how far the stage `explain` is, now and then."""
+"""Tells how far the explaining is, now and then."""
 
 import time
 from typing import final

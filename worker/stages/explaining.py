@@ -1,4 +1,4 @@
-"""Stage `explain`: what exactly is wrong with each suspect pair, and which groups of pairs cause most of it."""
+"""What exactly is wrong with each suspect pair, and which groups of pairs cause most of it: a part of `report`."""
 
 import json
 from collections import Counter
@@ -30,6 +30,7 @@ from crcl_core.explanation import (
 )
 from crcl_core.types import BoolArray, FloatArray, IntArray
 from worker.stages.explain_progress import ExplainProgress
+from worker.stages.repairing import BLOCKS
 from worker.stages.word_evidence import evidence_of_words
 from worker.trainer import Spec, Tell
 
@@ -39,7 +40,6 @@ _SEARCH_BUDGET_ON_GPU = 5e14
 _MAX_EXTRA_COLUMNS = 50
 _SEARCHED = 0.5  # of the stage
 
-BLOCKS = "misplaced_blocks.json"
 REASONS = "reasons.jsonl"
 
 
@@ -54,8 +54,8 @@ def explain_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         spec: `out`, the folder of what the stage `train` left, with `pairs.npz` (`image_index`, `caption_index`,
             `correspondence`), and, if blocks were found, with `misplaced_blocks.json`, a list of `first`, `last`,
             `offset`; `texts`, the distinct captions, a JSON string a line; `sources`, a JSON list of row number,
-            source path and extra columns a line and pair; `threshold`, `round_epochs`, `momentum`; and what
-            `evidence_of_words` reads.
+            source path and extra columns a line and pair; `threshold`, `round_epochs`, `warmup_epochs`, `momentum`;
+            and what `evidence_of_words` reads.
         tell: gets progress.
 
     Returns:
@@ -172,9 +172,7 @@ def _in_blocks(out: Path) -> dict[int, Evidence]:
 def _uncertain(spec: Spec, suspects: IntArray) -> Mapping[int, Evidence]:
     with np.load(Path(spec["out"]) / "labels.npz", allow_pickle=False) as labels:
         history = labels["history"]
-    rounds = spec["round_epochs"]
-    n_warmup = max(0, (len(history) - sum(rounds)) // len(rounds))
-    lengths = [n_epochs + n_warmup for n_epochs in rounds]
+    lengths = [spec["warmup_epochs"] + n_epochs for n_epochs in spec["round_epochs"]]
     return uncertain_pairs(round_estimates(history, lengths, momentum=spec["momentum"], pairs=suspects), suspects)
 
 

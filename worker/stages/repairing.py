@@ -1,4 +1,4 @@
-"""Stage `repair`: which captions of the corpus flagged pairs should have, and which blocks should move."""
+"""Which captions of the corpus flagged pairs should have, and which blocks should move: a part of `report`."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,12 @@ from crcl_core.data import PairFeatures
 from crcl_core.detection import HeldOutEmbeddings
 from crcl_core.repair import Repairs, propose_repairs
 from crcl_core.types import FloatArray
-from worker.stages.explaining import BLOCKS
-from worker.trainer import Spec, Tell
+from worker.trainer import Spec
 
-REPAIRS = "repairs.npz"
+REPAIRS, BLOCKS = "repairs.npz", "misplaced_blocks.json"
 
 
-def repair_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
+def repair_corpus(spec: Spec) -> dict[str, Any]:  # Any: JSON
     """Propose repairs of the pairs below the threshold.
 
     Writes `repairs.npz`, the proposals with the largest gain first: `kind` (P,), `n_pairs` (P,), `offset` (P,; 0 of a
@@ -27,7 +26,6 @@ def repair_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         spec: `out`, the folder of what the stage `train` left, with `pairs.npz` (`image_index`, `caption_index`,
             `correspondence`); `images`, an npy file of image vectors or regions; `captions`, one of caption vectors,
             None where captions are words; `threshold`; `seed`.
-        tell: gets one message, with `n_repairs`, at the end.
 
     Returns:
         `n_repairs`.
@@ -50,7 +48,6 @@ def repair_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     _write(repairs, out / REPAIRS)
     blocks = [{"first": block.first, "last": block.last, "offset": block.offset} for block in repairs.blocks]
     (out / BLOCKS).write_text(json.dumps(blocks), encoding="utf-8")
-    tell({"kind": "repair", "n_repairs": len(repairs.proposals)})
     return {"n_repairs": len(repairs.proposals)}
 
 

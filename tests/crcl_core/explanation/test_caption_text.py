@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from crcl_core.explanation.caption_text import boilerplate_templates, not_a_description, number_template
+from crcl_core.explanation.caption_text import boilerplate_templates, not_a_description
 
 NONE: Counter[str] = Counter()
 
@@ -72,8 +72,3 @@ class TestBoilerplateTemplates:
 
     def test_without_a_number_a_caption_is_no_template(self) -> None:
         assert not boilerplate_templates(["a dog"] * 100)
-
-
-class TestNumberTemplate:
-    def test_numbers_with_marks_inside_are_one_number(self) -> None:
-        assert number_template("Sold  on 12.03.2019 for 1,200") == "sold on <number> for <number>"

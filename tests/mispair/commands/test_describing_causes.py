@@ -21,7 +21,7 @@ def summary(**more: object) -> RunSummary:
 
 class TestDescribeCauses:
     def test_reasons_are_counted_and_causes_named(self) -> None:
-        told = describe_causes(summary(reasons={"better_caption": 290, "uncertain": 12}, causes=[CAUSE]))
+        told = describe_causes(summary(reasons={"uncertain": 12, "better_caption": 290}, causes=[CAUSE]))
         assert told == [
             "reasons: 290 better_caption, 12 uncertain",
             "much of the noise: 71% of it in folder 'web/?x', 300 of 312 pairs flagged",

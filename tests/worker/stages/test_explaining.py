@@ -74,6 +74,7 @@ def write_corpus(
         "sources": str(folder / "sources.jsonl"),
         "threshold": 0.3,
         "round_epochs": [1, 1],
+        "warmup_epochs": 0,
         "momentum": 0.0,
         "encoder": "toy",
         "encoders": {"toy": "toy"},

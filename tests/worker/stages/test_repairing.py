@@ -37,14 +37,10 @@ def _write(corpus: JudgedCorpus, folder: Path, *, has_held_out: bool = True) -> 
     return {"out": str(folder), **files, "threshold": 0.5, "seed": 0}
 
 
-def _ignore(_message: dict[str, Any]) -> None:
-    """Hears nothing."""
-
-
 class TestRepairCorpus:
     def test_what_it_writes_is_read_as_rows(self, tmp_path: Path) -> None:
         corpus = _corpus()
-        result = repair_corpus(_write(corpus, tmp_path), _ignore)
+        result = repair_corpus(_write(corpus, tmp_path))
         found = ProposedRepairs.read(tmp_path / "repairs.npz")
         first, *others = found.rows(np.arange(_N) + 1)
         assert result == {"n_repairs": len(others) + 1}
@@ -59,18 +55,18 @@ class TestRepairCorpus:
         }
 
     def test_blocks_are_left_for_the_reasons(self, tmp_path: Path) -> None:
-        repair_corpus(_write(_corpus(), tmp_path), _ignore)
+        repair_corpus(_write(_corpus(), tmp_path))
         blocks = json.loads((tmp_path / "misplaced_blocks.json").read_text())
         assert blocks == [{"first": 100, "last": 157, "offset": 2}]
 
     def test_captions_that_are_words_do_without_vectors(self, tmp_path: Path) -> None:
         spec = _write(_corpus(), tmp_path) | {"captions": None}
-        assert repair_corpus(spec, _ignore)["n_repairs"] > 1
+        assert repair_corpus(spec)["n_repairs"] > 1
 
     def test_without_held_out_embeddings_nothing_is_proposed(self, tmp_path: Path) -> None:
-        assert repair_corpus(_write(_corpus(), tmp_path, has_held_out=False), _ignore) == {"n_repairs": 0}
+        assert repair_corpus(_write(_corpus(), tmp_path, has_held_out=False)) == {"n_repairs": 0}
         assert list(ProposedRepairs.read(tmp_path / "repairs.npz").rows(np.arange(_N))) == []
         assert not (tmp_path / "misplaced_blocks.json").exists()
 
     def test_where_nothing_is_flagged_nothing_is_proposed(self, tmp_path: Path) -> None:
-        assert repair_corpus(_write(_corpus(), tmp_path) | {"threshold": 0.0}, _ignore) == {"n_repairs": 0}
+        assert repair_corpus(_write(_corpus(), tmp_path) | {"threshold": 0.0}) == {"n_repairs": 0}

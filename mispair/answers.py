@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from mispair.errors import UnexpectedAnswerError
+from mispair.run_summary import RunSummary
 
 AnswerT = TypeVar("AnswerT")
 JsonObject = dict[str, Any]  # Any: JSON whose members the server's user chose, such as a row's extra columns.
@@ -86,101 +87,6 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class GroupName:
-    """A group of pairs: a column, and a value in it."""
-
-    column: str
-    value: str
-
-
-@dataclass(frozen=True)
-class Cause:
-    """A group of pairs in which more is wrong than elsewhere.
-
-    Attributes:
-        mismatch_rate: the mean of 1 - correspondence over the group.
-        share_of_noise: its part of all mismatches expected in the corpus.
-        explained: how many more mismatches it has than as many other pairs, without those in an earlier cause.
-        also: groups of nearly the same pairs.
-    """
-
-    column: str
-    value: str
-    n_pairs: int
-    n_flagged: int
-    expected_mismatches: float
-    mismatch_rate: float
-    share_of_noise: float
-    explained: float
-    also: tuple[GroupName, ...] = ()
-
-
-@dataclass(frozen=True)
-class CertificateRefusal:
-    """Why a run that was asked for a certificate has none."""
-
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class CertificateSummary:
-    """What a run's certificate shows: helps, harms or not_shown, and the mean r_sum of raw, cleaned and random."""
-
-    verdict: str | None = None
-    r_sum: dict[str, float] | None = None
-    refusal: CertificateRefusal | None = None
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A finished run in numbers. `correspondence_histogram` counts correspondence in 20 equal bins of [0, 1].
-
-    Attributes:
-        fdr: the false discovery rate that `threshold` follows from, or None.
-        expected_precision, expected_recall: of the flags, where correspondence is a probability (`is_calibrated`).
-        n_decoys: known mismatches that the run planted; none is in the report.
-        noise_rate: the estimated share of mismatches, between `noise_rate_low` and `noise_rate_high` with 95 %.
-        reliability: ok, weak or insufficient; None of a run that is older than it.
-        reliability_reason: a code that says why it is not ok.
-        near_recall: how many mismatches with the caption of a similar image the threshold catches, as a share.
-        reasons: flagged pairs by reason code; docs/reason-codes.md says what each means.
-        causes: the groups of pairs that explain most of the noise, the first first.
-    """
-
-    n_pairs: int
-    n_images: int
-    n_captions: int
-    n_flagged: int
-    threshold: float
-    mean_correspondence: float
-    correspondence_histogram: tuple[int, ...]
-    encoder: str
-    encoder_fingerprint: str
-    round_epochs: tuple[int, ...]
-    seconds_by_phase: dict[str, float]
-    n_words: int | None = None
-    r_sum: float | None = None
-    is_calibrated: bool = False
-    fdr: float | None = None
-    expected_precision: float | None = None
-    expected_recall: float | None = None
-    n_decoys: int = 0
-    noise_rate: float | None = None
-    noise_rate_low: float | None = None
-    noise_rate_high: float | None = None
-    reliability: str | None = None
-    reliability_reason: str | None = None
-    reasons: dict[str, int] = field(default_factory=dict)
-    causes: tuple[Cause, ...] = ()
-    warmup_epochs: int | None = None
-    fold_unit: str | None = None
-    near_decoy_histogram: tuple[int, ...] | None = None
-    near_recall: float | None = None
-    certificate: CertificateSummary | None = None
-
-
-@dataclass(frozen=True)
 class Run:
     """One cleaning of one corpus version. States: queued, running, cancelling, done, failed, cancelled."""
 
@@ -251,63 +157,6 @@ class ReportRow:
     expected_precision_at_cut: float | None = None
     lemon_score: float | None = None
     similarity_score: float | None = None
-
-
-@dataclass(frozen=True)
-class NumberBySeed:
-    """A number that each seed of a certificate measured once. One seed alone has no deviation and no interval."""
-
-    mean: float
-    by_seed: tuple[float, ...]
-    standard_deviation: float | None = None
-    interval_95: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class CertificateArm:
-    """One training of a certificate. `recall` counts every held-out pair alike."""
-
-    n_pairs: int
-    r_sum: float
-    recall: dict[str, float]
-
-
-@dataclass(frozen=True)
-class CertificateSeed:
-    """The trainings of one seed, by arm: raw, cleaned, random."""
-
-    seed: int
-    n_held_out_pairs: int
-    n_held_out_images: int
-    n_steps: int
-    arms: dict[str, CertificateArm]
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What training on a cleaned corpus gains.
-
-    Attributes:
-        verdict: helps, harms or not_shown.
-        r_sum: of raw, cleaned and random, every held-out pair counting alike.
-        weighted_r_sum: the same, each held-out pair counting by its correspondence.
-        gain: `cleaned_over_raw` and `cleaned_over_random`, differences of r_sum within a seed.
-        data: hashes and counts of what it was computed from.
-        environment: hashes of code and settings, versions, the machine.
-        run: the run that it belongs to.
-    """
-
-    format_version: str
-    verdict: str
-    threshold: float
-    n_flagged: int
-    r_sum: dict[str, NumberBySeed]
-    weighted_r_sum: dict[str, NumberBySeed]
-    gain: dict[str, NumberBySeed]
-    seeds: tuple[CertificateSeed, ...]
-    data: JsonObject
-    environment: JsonObject
-    run: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from mispair.answers import Certificate, parse_answer
+from mispair.answers import parse_answer
+from mispair.certificates import Certificate
 from mispair.errors import UnexpectedAnswerError
 
 

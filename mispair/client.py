@@ -12,7 +12,6 @@ from urllib.parse import quote
 import httpx2
 
 from mispair.answers import (
-    Certificate,
     Corpus,
     CorpusVersion,
     JobEvent,
@@ -20,10 +19,10 @@ from mispair.answers import (
     Rejection,
     ReportRow,
     Run,
-    RunSummary,
     SearchAnswer,
     parse_answer,
 )
+from mispair.certificates import Certificate
 from mispair.checks import CheckedCaption, CheckedImage, ChecksSummary
 from mispair.client_file import find_server
 from mispair.connection import Connection
@@ -31,6 +30,7 @@ from mispair.errors import UnexpectedAnswerError
 from mispair.event_stream import follow_events
 from mispair.repairs import Repair, RepairKind
 from mispair.report_filter import ReportFilter
+from mispair.run_summary import RunSummary
 from mispair.transfer import OnProgress, image_type, read_in_chunks, save_stream
 from mispair.waiting import wait_until_ended
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mispair.answers import Certificate, NumberBySeed
 from mispair.certificate_file import read_certificate
+from mispair.certificates import Certificate, NumberBySeed
 from mispair.commands.options import DataOption, NoTtyOption, UrlOption, open_client
 from mispair.tables import print_table
 

@@ -1,6 +1,6 @@
 """What exactly is wrong in a corpus, in a few lines: the reasons, and the groups that most of the noise is in."""
 
-from mispair.answers import Cause, RunSummary
+from mispair.run_summary import Cause, RunSummary
 from mispair.tables import printable
 
 _MOST_CAUSES = 3

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from mispair.answers import CertificateSummary, Run, RunSummary
+from mispair.answers import Run
 from mispair.commands.describing_causes import describe_causes
 from mispair.commands.jobs import follow_run
 from mispair.commands.options import ConfigOption, DataOption, NoTtyOption, SetOption, UrlOption, open_client
 from mispair.commands.run_settings import read_settings
 from mispair.progress import open_progress
+from mispair.run_summary import CertificateSummary, RunSummary
 
 _REASONS = {
     "not_planted": "the run planted no decoys",

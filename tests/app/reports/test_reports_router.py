@@ -2,97 +2,32 @@ import csv
 import io
 import json
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app.auth.service import KeyContext
-from app.core.models import JobState, ReportRow, Run
+from app.core.models import JobState, Run
 from app.core.run_config import RunConfig
 from app.core.storage import Storage
 from app.pagination import encode_cursor
-from tests.app.checks.rows import store_checks
-from tests.app.reports.entries import FOUND
+from tests.app.reports.published import (
+    CORRESPONDENCE,
+    READS,
+    SURE,
+    WORST_FIRST,
+    Committed,
+    read_keys,
+    read_rows,
+)
 from tests.app.runs.rows import CALIBRATED, StoredCorpus, add_published_run, add_run, end_job, store_corpus
-
-Committed = Callable[[], AbstractContextManager[Session]]
-
-CAPTIONS = [["A Red circle", "50% off_now"], ["a red square", "=1+1"], ["blue", "back\\slash"]]
-CORRESPONDENCE = [0.1, 0.9, 0.7, 0.2, 0.5, 0.3]  # by pair
-WORST_FIRST = ["key-0", "key-3", "key-5", "key-4", "key-2", "key-1"]
-READS = ("report", "report.csv", "report.jsonl", "report.parquet", "summary")
-SURE = [0.0, 1.0, 0.875, 0.0625, 0.25, 0.125]  # by pair; the means of the worst: 0, 0.03125, 0.0625, 0.109375, 0.2625
-
-
-@pytest.fixture
-def stored(committed: Committed, context: KeyContext, storage: Storage) -> StoredCorpus:
-    with committed() as session:
-        return store_corpus(session, context.workspace_id, storage, CAPTIONS)
-
-
-@pytest.fixture
-def run(committed: Committed, stored: StoredCorpus) -> Run:
-    with committed() as session:
-        return add_published_run(session, stored, CORRESPONDENCE)
-
-
-@pytest.fixture
-def calibrated(committed: Committed, stored: StoredCorpus) -> Run:
-    with committed() as session:
-        return add_published_run(session, stored, SURE, config=RunConfig(encoder="toy"), summary=CALIBRATED)
-
-
-@pytest.fixture
-def explained(committed: Committed, stored: StoredCorpus) -> Run:
-    """A run that gave pair 0 a better caption, and found pairs 3 and 5 uncertain."""
-    with committed() as session:
-        run = add_published_run(session, stored, CORRESPONDENCE)
-        rows = {row.pair_id: row for row in session.execute(select(ReportRow)).scalars() if row.run_id == run.id}
-        for name, value in (FOUND | {"repair_image_id": stored.images[2].id}).items():
-            setattr(rows[stored.pairs[0].id], name, value)
-        for pair in (3, 5):
-            rows[stored.pairs[pair].id].reason_code = "uncertain"
-        return run
-
-
-def _rows(client: TestClient, run: Run, **params: Any) -> list[dict[str, Any]]:
-    response = client.get(f"/v1/runs/{run.id}/report", params=params)
-    assert response.status_code == 200, response.text
-    rows: list[dict[str, Any]] = response.json()["items"]
-    return rows
-
-
-def _keys(client: TestClient, run: Run, **params: Any) -> list[str]:
-    return [row["pair_key"] for row in _rows(client, run, **params)]
-
-
-class TestNearDuplicates:
-    def test_rows_tell_them_and_are_filtered_by_them(
-        self, client: TestClient, run: Run, stored: StoredCorpus, committed: Committed
-    ) -> None:
-        near = {"near_duplicate": 0.1, "near_duplicate_set": 0}
-        with committed() as session:
-            store_checks(session, stored, [near, {}, near], [{}] * 6)
-        rows = _rows(client, run, near_duplicate=True)
-        assert [row["pair_key"] for row in rows] == ["key-0", "key-5", "key-4", "key-1"]
-        assert {(row["is_near_duplicate"], row["near_duplicate_set"]) for row in rows} == {(True, 0)}
-        rows = _rows(client, run, near_duplicate=False)
-        assert [(row["pair_key"], row["is_near_duplicate"]) for row in rows] == [("key-3", False), ("key-2", False)]
-
-    def test_a_corpus_that_was_not_checked_has_none_of_either_kind(self, client: TestClient, run: Run) -> None:
-        assert [_rows(client, run, near_duplicate=flag) for flag in (True, False)] == [[], []]
 
 
 class TestListReport:
     def test_the_worst_row_comes_first_and_is_whole(self, client: TestClient, run: Run, stored: StoredCorpus) -> None:
-        assert _rows(client, run)[1] == {
+        assert read_rows(client, run)[1] == {
             "pair_id": str(stored.pairs[3].id),
             "pair_key": "key-3",
             "rank": 2,
@@ -134,14 +69,14 @@ class TestListReport:
 
     def test_the_flag_is_computed_on_read(self, client: TestClient, run: Run) -> None:
         flags = {
-            threshold: [row["is_mismatch"] for row in _rows(client, run, threshold=threshold)].count(True)
+            threshold: [row["is_mismatch"] for row in read_rows(client, run, threshold=threshold)].count(True)
             for threshold in (0, 0.1, 0.2, 0.7, 0.71, 1)
         }
         # A row exactly on the threshold is not below it, though 0.7 as REAL is a little less than 0.7.
         assert flags == {0: 0, 0.1: 0, 0.2: 1, 0.7: 4, 0.71: 5, 1: 6}
 
     def test_the_runs_own_threshold_is_the_default(self, client: TestClient, run: Run) -> None:
-        assert [row["is_mismatch"] for row in _rows(client, run)] == [True, True, True, False, False, False]
+        assert [row["is_mismatch"] for row in read_rows(client, run)] == [True, True, True, False, False, False]
 
     @pytest.mark.parametrize(
         ("params", "keys"),
@@ -164,11 +99,11 @@ class TestListReport:
     def test_a_filter_keeps_its_rows_in_order(
         self, client: TestClient, run: Run, params: dict[str, Any], keys: list[str]
     ) -> None:
-        assert _keys(client, run, **params) == keys
+        assert read_keys(client, run, **params) == keys
 
     def test_an_images_pairs_can_be_asked_for(self, client: TestClient, run: Run, stored: StoredCorpus) -> None:
-        assert _keys(client, run, image_id=stored.images[2].id) == ["key-5", "key-4"]
-        assert _keys(client, run, image_id=uuid.uuid4()) == []
+        assert read_keys(client, run, image_id=stored.images[2].id) == ["key-5", "key-4"]
+        assert read_keys(client, run, image_id=uuid.uuid4()) == []
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -192,15 +127,15 @@ class TestListReport:
         assert client.get(f"/v1/runs/{run.id}/report", params={name: value}).status_code == 422
 
     def test_a_page_after_the_largest_rank_is_empty(self, client: TestClient, run: Run) -> None:
-        assert _rows(client, run, cursor=encode_cursor(2**63 - 1)) == []
+        assert read_rows(client, run, cursor=encode_cursor(2**63 - 1)) == []
 
     def test_runs_of_one_corpus_keep_their_own_reports(
         self, client: TestClient, committed: Committed, stored: StoredCorpus, run: Run
     ) -> None:
         with committed() as session:
             other = add_published_run(session, stored, CORRESPONDENCE[::-1])
-        assert _keys(client, other)[0] == "key-5"
-        assert _keys(client, run) == WORST_FIRST
+        assert read_keys(client, other)[0] == "key-5"
+        assert read_keys(client, run) == WORST_FIRST
 
 
 class TestAtARate:
@@ -208,7 +143,7 @@ class TestAtARate:
     def test_as_many_are_flagged_as_keep_the_rate(
         self, client: TestClient, calibrated: Run, fdr: float, n_flagged: int
     ) -> None:
-        assert len(_keys(client, calibrated, fdr=fdr, flag="true")) == n_flagged
+        assert len(read_keys(client, calibrated, fdr=fdr, flag="true")) == n_flagged
 
     @pytest.mark.parametrize("read", ["report.csv", "report.jsonl"])
     def test_a_download_takes_a_rate(self, client: TestClient, calibrated: Run, read: str) -> None:
@@ -250,7 +185,7 @@ class TestPublishedThreshold:
     def test_the_published_threshold_is_the_default_where_the_configuration_has_none(
         self, client: TestClient, calibrated: Run
     ) -> None:
-        assert _keys(client, calibrated, flag="true") == ["key-0", "key-3", "key-5", "key-4"]
+        assert read_keys(client, calibrated, flag="true") == ["key-0", "key-3", "key-5", "key-4"]
 
     def test_it_is_the_default_whatever_the_configuration_says(
         self, client: TestClient, committed: Committed, stored: StoredCorpus
@@ -258,7 +193,7 @@ class TestPublishedThreshold:
         with committed() as session:
             config = RunConfig(encoder="toy", threshold=0.9)
             run = add_published_run(session, stored, SURE, config=config, summary={"threshold": 0.1})
-        assert _keys(client, run, flag="true") == ["key-0", "key-3"]
+        assert read_keys(client, run, flag="true") == ["key-0", "key-3"]
 
 
 class TestBeforePublication:
@@ -289,77 +224,6 @@ class TestOtherWorkspace:
         assert other_client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[0].id}").status_code == 404
 
 
-class TestNearRecall:
-    def test_near_mismatches_are_counted_at_any_threshold(
-        self, client: TestClient, committed: Committed, stored: StoredCorpus
-    ) -> None:
-        with committed() as session:
-            near = {"near_decoy_histogram": [1, 1] + [0] * 17 + [2]}
-            run = add_published_run(session, stored, SURE, summary=CALIBRATED | near)
-        summary = client.get(f"/v1/runs/{run.id}/summary", params={"threshold": 0.1}).json()
-        assert summary["near_recall"] == 0.5
-
-    def test_a_run_without_near_decoys_knows_nothing_of_them(self, client: TestClient, run: Run) -> None:
-        assert client.get(f"/v1/runs/{run.id}/summary").json()["near_recall"] is None
-
-
-class TestTrajectory:
-    def test_a_pair_shows_its_label_after_each_epoch(
-        self, client: TestClient, committed: Committed, stored: StoredCorpus, storage: Storage
-    ) -> None:
-        with committed() as session:
-            run = add_published_run(
-                session, stored, CORRESPONDENCE, summary={"round_epochs": [1, 2], "warmup_epochs": 1}
-            )
-        labels = np.arange(6 * 5).reshape(6, 5).astype("<f2") / 32
-        with storage.writer(f"runs/{run.id}/1/trajectories.f16") as file:
-            file.write(labels.tobytes())
-        pair = client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[4].id}").json()
-        assert [point["label"] for point in pair["trajectory"]] == labels[4].tolist()
-        assert [point["round"] for point in pair["trajectory"]] == [0, 0, 1, 1, 1]
-
-    def test_a_run_that_is_older_than_the_record_has_none(
-        self, client: TestClient, run: Run, stored: StoredCorpus
-    ) -> None:
-        assert client.get(f"/v1/runs/{run.id}/pairs/{stored.pairs[4].id}").json()["trajectory"] == []
-
-
-class TestReasons:
-    def test_a_row_tells_its_reason_with_the_evidence(
-        self, client: TestClient, explained: Run, stored: StoredCorpus
-    ) -> None:
-        row = _rows(client, explained)[0]
-        assert {name: row[name] for name in FOUND} == FOUND | {"repair_image_id": str(stored.images[2].id)}
-
-    def test_only_one_reason_can_be_asked_for(self, client: TestClient, explained: Run) -> None:
-        assert _keys(client, explained, reason="better_caption") == ["key-0"]
-        assert _keys(client, explained, reason="uncertain") == ["key-3", "key-5"]
-        assert _keys(client, explained, reason="better_image") == []
-
-    def test_a_download_takes_a_reason(self, client: TestClient, explained: Run) -> None:
-        lines = client.get(f"/v1/runs/{explained.id}/report.jsonl", params={"reason": "uncertain"}).text.splitlines()
-        assert [json.loads(line)["pair_key"] for line in lines] == ["key-3", "key-5"]
-
-    def test_a_reason_that_does_not_exist_is_refused(self, client: TestClient, explained: Run) -> None:
-        assert client.get(f"/v1/runs/{explained.id}/report", params={"reason": "bad_luck"}).status_code == 422
-
-    def test_a_pair_shows_its_reason(self, client: TestClient, explained: Run, stored: StoredCorpus) -> None:
-        pair = client.get(f"/v1/runs/{explained.id}/pairs/{stored.pairs[0].id}").json()
-        assert (pair["reason_code"], pair["evidence"]) == ("better_caption", {"gain": 0.5})
-
-    def test_reasons_of_flagged_pairs_are_counted_at_any_threshold(self, client: TestClient, explained: Run) -> None:
-        def reasons(**params: float) -> dict[str, int]:
-            counts: dict[str, int] = client.get(f"/v1/runs/{explained.id}/summary", params=params).json()["reasons"]
-            return counts
-
-        assert reasons() == {"uncertain": 2, "better_caption": 1}
-        assert reasons(threshold=0.3) == {"better_caption": 1, "uncertain": 1}
-
-    def test_a_summary_that_is_older_than_reasons_has_no_causes(self, client: TestClient, run: Run) -> None:
-        summary = client.get(f"/v1/runs/{run.id}/summary").json()
-        assert (summary["reasons"], summary["causes"]) == ({}, [])
-
-
 class TestDownloads:
     def test_csv_is_an_attachment_with_formulas_defused(self, client: TestClient, run: Run) -> None:
         response = client.get(f"/v1/runs/{run.id}/report.csv")
@@ -376,7 +240,7 @@ class TestDownloads:
     def test_jsonl_has_the_rows_of_the_list(self, client: TestClient, run: Run) -> None:
         response = client.get(f"/v1/runs/{run.id}/report.jsonl")
         assert response.headers["content-type"] == "application/x-ndjson"
-        assert [json.loads(line) for line in response.text.splitlines()] == _rows(client, run)
+        assert [json.loads(line) for line in response.text.splitlines()] == read_rows(client, run)
 
     def test_parquet_has_the_rows_of_the_list(self, client: TestClient, run: Run) -> None:
         response = client.get(f"/v1/runs/{run.id}/report.parquet")

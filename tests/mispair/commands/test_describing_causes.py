@@ -1,5 +1,6 @@
-from mispair.answers import RunSummary, parse_answer
+from mispair.answers import parse_answer
 from mispair.commands.describing_causes import describe_causes
+from mispair.run_summary import RunSummary
 from tests.mispair.fake_server import SUMMARY
 
 CAUSE = {

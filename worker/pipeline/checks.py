@@ -1,5 +1,7 @@
 """The checks beside mismatch: once for each corpus version, by the first run of it."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
@@ -62,7 +64,7 @@ def ensure_checks(work: RunWork, features: StoredFeatures) -> None:
 
 
 def _scores(scores: npt.NDArray[np.float32]) -> list[list[float | None]]:
-    return [[None if value != value else value for value in row] for row in scores.tolist()]
+    return [[None if math.isnan(value) else value for value in row] for row in scores.tolist()]
 
 
 def _sets(sets: npt.NDArray[np.int64]) -> list[int | None]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.core.models import CaptionCheck, CorpusChecks, Image, ImageCheck, Pair
 from app.core.repositories.copying import copy_rows
+from app.core.repositories.features import image_ids
 from app.core.repositories.jobs import Claim
 
 _IMAGE_SCORES = ("dark", "blurry", "blank", "odd_aspect", "tiny", "duplicate", "near_duplicate")
@@ -131,16 +132,13 @@ def add_checks(
     ).scalar_one_or_none()
     if added is None:
         return False
-    image_ids = session.execute(
-        select(Image.id).where(Image.corpus_version_id == version_id).order_by(Image.ordinal)
-    ).scalars()
     copy_rows(
         session,
         "image_checks",
         _IMAGE_TYPES,
         (
             (image_id, claim.workspace_id, version_id, *scores, number)
-            for image_id, (scores, number) in zip(image_ids.all(), images, strict=True)
+            for image_id, (scores, number) in zip(list(image_ids(session, version_id)), images, strict=True)
         ),
     )
     copy_rows(

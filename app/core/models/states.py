@@ -76,3 +76,5 @@ class RejectionCode(StrEnum):
     IMAGE_TOO_LARGE = "image_too_large"
     MEMBER_TOO_LARGE = "member_too_large"
     DAMAGED_MEMBER = "damaged_member"
+    DECODING_TOO_SLOW = "decoding_too_slow"
+    DECODER_DIED = "decoder_died"

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.core.repositories.importing import ImportedVersion
 from app.core.storage import Storage
 from worker.pipeline.importing.assembling import assemble_version, join_rows
-from worker.pipeline.importing.image_store import store_images
+from worker.pipeline.importing.image_store import Normalise, store_images
 from worker.pipeline.importing.joining import ImageFinder
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.manifest import read_manifest
@@ -30,6 +30,7 @@ def import_archive(
     storage: Storage,
     version_id: uuid.UUID,
     limits: ImportLimits,
+    normalise: Normalise,
     *,
     scratch: Path,
     threads: int,
@@ -44,6 +45,7 @@ def import_archive(
         storage: where image bytes go.
         version_id: of the version to be.
         limits: see `ImportLimits`.
+        normalise: decodes an image, see `store_images`.
         scratch: folder for temporary files.
         threads: how many read and decode images at once.
         on_progress: called often with the done share in [0, 1]; it may raise to stop the import.
@@ -66,6 +68,7 @@ def import_archive(
                 [archive.members[name] for name in joined.wanted],
                 shards,
                 limits,
+                normalise,
                 threads=threads,
                 on_image=lambda n_done: on_progress(_MANIFEST_SHARE + _IMAGES_SHARE * n_done / n_wanted),
             )

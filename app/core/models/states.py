@@ -78,3 +78,4 @@ class RejectionCode(StrEnum):
     DAMAGED_MEMBER = "damaged_member"
     DECODING_TOO_SLOW = "decoding_too_slow"
     DECODER_DIED = "decoder_died"
+    ALREADY_IN_CORPUS = "already_in_corpus"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.models import Corpus, CorpusState, CorpusVersion, JobState, new_id
@@ -44,6 +44,7 @@ class PairRecord:
     source_path: str
     row_number: int
     extra: dict[str, Any] | None  # Any: JSON
+    import_number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class ImportedVersion:
     Attributes:
         n_read: caption rows, and images that no row names.
         n_captions: distinct normalised captions.
+        parent_id: the version that this one goes out from; None of a corpus's first.
+        n_added, n_dropped: pairs, against the parent.
     """
 
     id: uuid.UUID
@@ -74,6 +77,9 @@ class ImportedVersion:
     image_column: str
     caption_column: str
     n_other_members: int
+    parent_id: uuid.UUID | None = None
+    n_added: int | None = None
+    n_dropped: int | None = None
 
     def __post_init__(self) -> None:
         n_counted = len(self.pairs) + len(self.rejections)
@@ -107,6 +113,7 @@ _PAIR_TYPES = _OWNER_TYPES | {
     "source_path": "text",
     "row_number": "int4",
     "extra": "jsonb",
+    "import_number": "int4",
 }
 _REJECTION_TYPES = _OWNER_TYPES | {"row_number": "int4", "source_path": "text", "code": "text", "detail": "text"}
 
@@ -146,6 +153,9 @@ def publish_version(session: Session, claim: Claim, version: ImportedVersion) ->
             number=number,
             image_column=version.image_column,
             caption_column=version.caption_column,
+            parent_id=version.parent_id,
+            n_added=version.n_added,
+            n_dropped=version.n_dropped,
             **counts,
         )
     )
@@ -159,6 +169,8 @@ def publish_version(session: Session, claim: Claim, version: ImportedVersion) ->
 def fail_import(session: Session, claim: Claim, state: JobState, error: dict[str, Any]) -> None:  # Any: JSON
     """End the job, and leave the corpus failed with the same words and without its archive.
 
+    A corpus that has a version already stays ready with it; only the job tells what failed.
+
     Args:
         state: failed, or cancelled.
         error: `code` and `detail`.
@@ -166,8 +178,12 @@ def fail_import(session: Session, claim: Claim, state: JobState, error: dict[str
     Raises:
         LeaseLostError: another worker holds the job.
     """
-    _set_state(session, claim, CorpusState.FAILED, error=error)
-    session.execute(update(Corpus).where(Corpus.id == claim.subject_id).values(archive_key=None))
+    has_one = session.execute(select(exists().where(CorpusVersion.corpus_id == claim.subject_id))).scalar_one()
+    if has_one:
+        _set_state(session, claim, CorpusState.READY, error=None)
+    else:
+        _set_state(session, claim, CorpusState.FAILED, error=error)
+        session.execute(update(Corpus).where(Corpus.id == claim.subject_id).values(archive_key=None))
     finish_job(session, claim, state, error=error)
 
 
@@ -231,6 +247,7 @@ def _copy_rows(session: Session, workspace_id: uuid.UUID, version: ImportedVersi
                 pair.source_path,
                 pair.row_number,
                 None if pair.extra is None else Jsonb(pair.extra),
+                pair.import_number,
             )
             for ordinal, pair in enumerate(version.pairs)
         ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.core.models import RejectionCode
 from app.core.repositories.importing import ImportedVersion, PairRecord, RejectionRecord
-from crcl_core.data.captions import normalise_caption
+from worker.pipeline.importing.caption_ordinals import CaptionOrdinals
 from worker.pipeline.importing.image_store import StoredImages
 from worker.pipeline.importing.joining import ImageFinder, ImageNotFoundError
 from worker.pipeline.importing.pair_keys import PairKeys
@@ -60,7 +60,7 @@ def assemble_version(
     """Build the version: every row ends accepted or rejected, and so does every image that no row names."""
     pairs: list[PairRecord] = []
     rejections: list[RejectionRecord] = []
-    captions = _CaptionOrdinals()
+    captions = CaptionOrdinals()
     keys = PairKeys()
     for row, name in joined.rows:
         fault = row.fault or stored.faults.get(name)
@@ -92,19 +92,6 @@ def assemble_version(
         caption_column=manifest.columns.caption,
         n_other_members=n_other_members,
     )
-
-
-class _CaptionOrdinals:
-    """Numbers distinct normalised captions in the order of their first row."""
-
-    def __init__(self) -> None:
-        self._ordinals: dict[str, int] = {}
-
-    def ordinal(self, caption: str) -> int:
-        return self._ordinals.setdefault(normalise_caption(caption), len(self._ordinals))
-
-    def __len__(self) -> int:
-        return len(self._ordinals)
 
 
 def _rejection(row: CaptionRow, fault: RowFault) -> RejectionRecord:

@@ -1,10 +1,10 @@
 """The import of one archive, from its bytes to the rows of a version."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from app.core.repositories.importing import ImportedVersion
+from app.core.repositories.importing import ImageRecord, ImportedVersion
 from app.core.storage import Storage
 from worker.pipeline.importing.assembling import assemble_version, join_rows
 from worker.pipeline.importing.image_store import Normalise, store_images
@@ -35,6 +35,7 @@ def import_archive(
     scratch: Path,
     threads: int,
     on_progress: Callable[[float], None],
+    known: Mapping[bytes, ImageRecord] | None = None,
 ) -> ImportedVersion:
     """Read an archive once, store its distinct images, and say what becomes of every row.
 
@@ -48,6 +49,7 @@ def import_archive(
         normalise: decodes an image, see `store_images`.
         scratch: folder for temporary files.
         threads: how many read and decode images at once.
+        known: images that are stored already, by SHA-256.
         on_progress: called often with the done share in [0, 1]; it may raise to stop the import.
 
     Raises:
@@ -70,6 +72,7 @@ def import_archive(
                 limits,
                 normalise,
                 threads=threads,
+                known=known or {},
                 on_image=lambda n_done: on_progress(_MANIFEST_SHARE + _IMAGES_SHARE * n_done / n_wanted),
             )
     return assemble_version(version_id, manifest, joined, stored, unnamed_images=unnamed, n_other_members=n_others)

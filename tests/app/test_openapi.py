@@ -43,7 +43,7 @@ class TestDocument:
         assert names - set(DOCUMENT["components"]["schemas"]) == set()
 
     def test_the_problem_schema_has_every_member(self) -> None:
-        members = {"type", "title", "status", "code", "detail", "errors", "request_id"}
+        members = {"type", "title", "status", "code", "detail", "errors", "request_id", "left"}
         assert set(DOCUMENT["components"]["schemas"]["Problem"]["properties"]) == members
 
     def test_it_is_made_once(self, app: FastAPI) -> None:

@@ -54,7 +54,7 @@ class Piece:
         return await self._settled(hold.workspace_id, hold.upload_id, sha256)
 
     async def look(self, workspace_id: uuid.UUID, upload_id: uuid.UUID) -> Upload:
-        """How an upload stands. Whoever still sends bytes of it loses it: the client that asks knows nothing of them."""
+        """How an upload stands. Whoever still sends bytes of it loses it: the client that asks does not know."""
         upload = await self._shared.with_rows(partial(self._take_to_look, workspace_id, upload_id))
         return await self._settled(workspace_id, upload.id, None)
 

@@ -104,8 +104,11 @@ class PieceReceiver:
                 raise StalledError(
                     f"upload {self._hold.upload_id}: nothing came for {self._idle_s:g} s; go on from its offset"
                 )
-            if len(self._buffer) >= self._shared.step_bytes or (self._buffer and now - self._buffered_at >= _STEP_S):
+            if len(self._buffer) >= self._shared.step_bytes:
                 await self._begin_step()
+            elif self._buffer and now - self._buffered_at >= _STEP_S:
+                await self._begin_step()
+                await self._wait()  # a slow client may be one that lost the upload; it should hear of it
 
     def _patience_s(self, heard_at: float) -> float:
         now = time.monotonic()

@@ -60,7 +60,7 @@ def describe_protocol(settings: SettingsDep) -> Response:
     )
 
 
-@router.post("", status_code=201, response_class=Response, responses=problems(404, 409, 415, 429))
+@router.post("", status_code=201, response_class=Response, responses=problems(404, 409, 412, 415, 429))
 async def create_upload(request: Request, workspace_id: WorkspaceId, resources: ResourcesDep) -> Response:
     """Begin an upload of `Upload-Length` bytes for the corpus of `corpus_id` in `Upload-Metadata`, or a new `name`."""
     n_bytes = _length(request)
@@ -91,7 +91,7 @@ def get_upload(upload_id: uuid.UUID, workspace_id: WorkspaceId, session: Session
     return UploadView.of(service.get_upload(session, workspace_id, upload_id))
 
 
-@router.head("/{upload_id}", response_class=Response, responses=problems(404, 409, 410, 415))
+@router.head("/{upload_id}", response_class=Response, responses=problems(404, 409, 410, 412, 415))
 async def get_offset(upload_id: uuid.UUID, workspace_id: WorkspaceId, resources: ResourcesDep) -> Response:
     """Where to go on. A request that is still sending bytes of this upload loses it."""
     upload = await Piece(resources).look(workspace_id, upload_id)
@@ -105,7 +105,7 @@ async def get_offset(upload_id: uuid.UUID, workspace_id: WorkspaceId, resources:
     "/{upload_id}",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 409, 410, 415, 423),
+    responses=problems(404, 409, 410, 412, 415, 423),
     openapi_extra=_PIECE_BODY,
 )
 async def append_bytes(
@@ -125,7 +125,7 @@ async def append_bytes(
     return Response(status_code=204, headers={"Upload-Offset": str(upload.n_stored)} | _standing(upload))
 
 
-@router.delete("/{upload_id}", status_code=204, responses=problems(404))
+@router.delete("/{upload_id}", status_code=204, responses=problems(404, 412))
 async def delete_upload(upload_id: uuid.UUID, workspace_id: WorkspaceId, resources: ResourcesDep) -> None:
     """End an upload and free its bytes. The corpus of one that is done stays."""
     await resources.uploads.with_rows(partial(Finisher(resources).remove, workspace_id, upload_id))

@@ -17,7 +17,7 @@ _METHODS_OF_TUS = frozenset({"HEAD", "PATCH", "POST", "DELETE"})
 _OVERRIDABLE = _METHODS_OF_TUS | {"GET", "OPTIONS"}
 # A client that is still sending reads no answer. Closing at once would reset the connection under it, so that it
 # would never learn what was wrong; one that does not stop is cut off all the same.
-_MOST_DRAINED_BYTES, _MOST_DRAINED_S = 16 * MIB, 2.0
+_MOST_DRAINED_BYTES, _MOST_DRAINED_S, _SILENT_S = 16 * MIB, 2.0, 0.3
 
 
 class TusProtocol:
@@ -71,7 +71,10 @@ class _Answer:
         n_bytes = 0
         with move_on_after(_MOST_DRAINED_S):
             while not self._is_ended and n_bytes < _MOST_DRAINED_BYTES:
-                n_bytes += len((await self.receive()).get("body", b""))
+                with move_on_after(_SILENT_S) as patience:
+                    n_bytes += len((await self.receive()).get("body", b""))
+                if patience.cancelled_caught:
+                    return
 
 
 def _is_ours(path: str) -> bool:

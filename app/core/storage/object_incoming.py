@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import obstore
 from obstore.store import ObjectStore
@@ -37,8 +38,10 @@ class ObjectIncoming:
             offset += size
 
     def publish(self, upload_id: uuid.UUID, n_bytes: int, key: str) -> None:
-        with told_as_storage_errors(key):
-            obstore.put(self._store, key, self.read(upload_id, n_bytes))
+        pieces = self.read(upload_id, n_bytes)
+        with ThreadPoolExecutor(1) as reader, told_as_storage_errors(key):
+            # The store asks for the next piece on a thread that may not call the store itself.
+            obstore.put(self._store, key, iter(lambda: reader.submit(next, pieces, b"").result(), b""))
 
     def discard(self, upload_id: uuid.UUID) -> None:
         keys = [f"{_PREFIX}/{upload_id}/{offset:020d}" for offset in self._sizes(upload_id)]

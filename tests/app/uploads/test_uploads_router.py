@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -383,7 +384,7 @@ class TestDelete:
 class TestExpiration:
     def _expire(self, committed: Committed) -> None:
         with committed() as session:
-            session.execute(update(Upload).values(expires_at=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 1)))
+            session.execute(update(Upload).values(expires_at=func.now() - timedelta(seconds=1)))
 
     def test_an_expired_one_is_gone(self, client: TestClient, committed: Committed) -> None:
         path = created(client)

@@ -28,7 +28,7 @@ def create(
 
 def created(client: TestClient, n_bytes: int = len(ZIP), **values: str) -> str:
     """The path of a new upload."""
-    answer = create(client, n_bytes, **values)
+    answer = create(client, n_bytes, None, **values)
     assert answer.status_code == 201, answer.text
     return answer.headers["Location"]
 

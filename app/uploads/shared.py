@@ -15,7 +15,7 @@ from app.uploads.digests import Digests
 ResultT = TypeVar("ResultT")
 
 _BUFFERS_BYTES = 64 * MIB  # of all bodies that come at once, whose buffers shrink as they become more
-_LARGEST_STEP, _SMALLEST_STEP = 4 * MIB, MIB // 4
+_LARGEST_STEP, _SMALLEST_STEP = 16 * MIB, MIB // 4  # a step costs one fsync and one commit
 # Threads that wait for a row which another process has locked must not keep those waiting that would unlock it. Each
 # holds one of the engine's connections.
 _STEPS, _ROWS, _ENDINGS = 4, 4, 2

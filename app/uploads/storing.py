@@ -64,7 +64,7 @@ class Steps:
                 uploads.commit_lazily(session)
             self._check_held(session)
             if data:
-                self._incoming.write(self._hold.upload_id, offset, bytes(data))
+                self._incoming.write(self._hold.upload_id, offset, data)
             if counts:
                 uploads.record_stored(
                     session,

@@ -51,7 +51,7 @@ class Incoming(Protocol):
     beyond them is written over, or left out when the object is published.
     """
 
-    def write(self, upload_id: uuid.UUID, offset: int, data: bytes) -> None:
+    def write(self, upload_id: uuid.UUID, offset: int, data: bytes | bytearray) -> None:
         """Store bytes; they survive a crash once this returns. `offset` is where earlier ones that count end."""
 
     def read(self, upload_id: uuid.UUID, n_bytes: int) -> Iterator[bytes]:

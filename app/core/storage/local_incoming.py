@@ -25,7 +25,7 @@ class LocalIncoming:
         self._folder = folder
         self._path_of = path_of
 
-    def write(self, upload_id: uuid.UUID, offset: int, data: bytes) -> None:
+    def write(self, upload_id: uuid.UUID, offset: int, data: bytes | bytearray) -> None:
         is_first = offset == 0
         descriptor = os.open(self._path(upload_id), os.O_WRONLY | os.O_CREAT, 0o644)
         try:

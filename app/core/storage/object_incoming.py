@@ -20,7 +20,7 @@ class ObjectIncoming:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def write(self, upload_id: uuid.UUID, offset: int, data: bytes) -> None:
+    def write(self, upload_id: uuid.UUID, offset: int, data: bytes | bytearray) -> None:
         with told_as_storage_errors(f"{_PREFIX}/{upload_id}"):
             obstore.put(self._store, f"{_PREFIX}/{upload_id}/{offset:020d}", data)
 

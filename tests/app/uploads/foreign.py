@@ -69,7 +69,8 @@ def write_archive(path: Path, n_bytes: int, seed: int) -> str:
 def random_size(numbers: random.Random, largest: int) -> int:
     """Between 64 KiB and `largest`, each order of magnitude as likely as another."""
     smallest = 64 * 1024
-    return round(smallest * (largest / smallest) ** numbers.random())
+    factor: float = (largest / smallest) ** numbers.random()
+    return round(smallest * factor)
 
 
 def random_cuts(numbers: random.Random, n_bytes: int, hows: tuple[How, ...], most: int = 8) -> list[Cut]:

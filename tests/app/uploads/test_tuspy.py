@@ -10,7 +10,7 @@ import pytest
 import requests
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
-from tusclient.uploader import Uploader
+from tusclient.uploader.uploader import Uploader
 
 from app.core.settings import MIB
 from tests.app.uploads.cutting_proxy import Cut, How

@@ -101,3 +101,21 @@ class TestCollect:
         collector._lifetime_s = -settings.upload_expiry_s
         collector.remove_leftovers()
         assert _incoming(tmp_path) == []
+
+
+@pytest.mark.long
+class TestAThousand:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"max_workspace_uploads": 1000})
+
+    @pytest.mark.timeout(600)
+    def test_abandoned_ones_leave_no_byte_and_no_row(
+        self, client: TestClient, collector: UploadCollector, committed: Committed, tmp_path: Path, settings: Settings
+    ) -> None:
+        for _ in range(1000):
+            patch(client, created(client), ZIP[:10])
+        _age(committed, settings.upload_expiry_s + 1)
+        while _count(committed, Upload):
+            collector.collect()
+        assert (_incoming(tmp_path), _count(committed, Corpus)) == ([], 0)

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 _CHUNK_BYTES = 64 * 1024
 _FROZEN_S = 0.7
+_GOODBYE_S = 0.1
 _MOST_THROTTLED_BYTES = 1_000_000
 
 
@@ -140,9 +141,22 @@ class CuttingProxy:
             return  # the server's side stays open: it must not wait for it
         if how is How.KILL:
             self._kill()
-        end = _finish if how is How.FINISH else _reset
-        end(server)
-        end(client)
+        if how is How.FINISH:
+            _finish(server)
+            self._say_goodbye(client)
+        else:
+            _reset(server)
+            _reset(client)
+
+    def _say_goodbye(self, client: socket.socket) -> None:
+        """End without a reset, which closing with unread bytes would send: read them for a moment, then be gone."""
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(_GOODBYE_S)
+        with contextlib.suppress(OSError):
+            while data := client.recv(_CHUNK_BYTES):
+                with self._lock:
+                    self.n_sent += len(data)
+        client.close()
 
     def _throttle(self, n_bytes: int) -> None:
         if self.throttle_bytes_per_s is not None and self._n_throttled < _MOST_THROTTLED_BYTES:

@@ -14,6 +14,8 @@ def body_limit(settings: Settings, scope: Scope) -> int | None:
     path: str = scope["path"]
     if scope["method"] == "PUT" and path.endswith("/archive"):
         return None
+    if scope["method"] in ("PATCH", "POST") and (path == "/v1/uploads" or path.startswith("/v1/uploads/")):
+        return None
     if scope["method"] == "POST" and path.endswith("/search"):
         is_image = Headers(scope=scope).get("content-type", "").lower().startswith("image/")
         return settings.max_query_image_bytes if is_image else settings.max_json_bytes

@@ -29,11 +29,16 @@ from app.resources import Resources
 from app.runs.events_router import router as events_router
 from app.runs.router import router as runs_router
 from app.search.router import router as search_router
+from app.uploads.collecting import UploadCollector
+from app.uploads.router import router as uploads_router
+from app.uploads.shared import SharedUploads
+from app.uploads.tus_protocol import TusProtocol
 
 ROUTERS = (
     health_router,
     auth_router,
     corpora_router,
+    uploads_router,
     checks_router,
     runs_router,
     events_router,
@@ -69,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_openapi(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimits, settings=settings)
+    app.add_middleware(TusProtocol)
     app.add_middleware(RequestContext, allowed_hosts=settings.allowed_hosts)
     return app
 
@@ -87,7 +93,7 @@ def _lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContext
             storage = open_storage(settings.storage_url, settings.data / "objects")
             readiness = make_readiness(Probes(settings, storage, timeout_s=PROBE_TIMEOUT_S))
             stack.callback(readiness.close)
-            app.state.resources = Resources(
+            resources = app.state.resources = Resources(
                 settings=settings,
                 engine=engine,
                 session_factory=session_factory,
@@ -95,8 +101,10 @@ def _lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContext
                 wake_ups=wake_ups,
                 sweeper=sweeper,
                 readiness=readiness,
+                uploads=SharedUploads(),
                 closing=await stack.enter_async_context(AsyncExitStack()),
             )
+            sweeper.add_chore(UploadCollector(resources).collect)
             sweeper.start()
             yield
 

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -45,6 +45,7 @@ class Problem(BaseModel):
     detail: str
     errors: list[FieldError] = []
     request_id: str | None = None
+    left: dict[str, int] | None = Field(default=None, description="what a quota still leaves, where that is why")
 
 
 class ProblemResponse(Response):
@@ -53,7 +54,8 @@ class ProblemResponse(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(problem.model_dump_json(), status_code=problem.status, headers=headers)
+        unset = {"left"} if problem.left is None else None
+        super().__init__(problem.model_dump_json(exclude=unset), status_code=problem.status, headers=headers)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: OpenAPI JSON, FastAPI's type
@@ -78,6 +80,7 @@ def problem_response(
     title: str | None = None,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    left: Mapping[str, int] | None = None,
 ) -> ProblemResponse:
     """Build the answer for an error."""
     problem = Problem(
@@ -88,6 +91,7 @@ def problem_response(
         detail=detail,
         errors=list(errors),
         request_id=request_id,
+        left=None if left is None else dict(left),
     )
     return ProblemResponse(problem, headers)
 
@@ -101,6 +105,7 @@ def app_error_response(error: AppError, request_id: str | None) -> ProblemRespon
         detail=error.detail,
         title=error.title,
         headers=error.headers,
+        left=error.left,
     )
 
 

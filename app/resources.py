@@ -13,6 +13,7 @@ from app.core.settings import Settings
 from app.core.storage import Storage
 from app.core.sweeping import Sweeper
 from app.health.service import Readiness
+from app.uploads.shared import SharedUploads
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Resources:
     wake_ups: WakeUps
     sweeper: Sweeper
     readiness: Readiness
+    uploads: SharedUploads
     closing: AsyncExitStack
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +31,10 @@ from mispair.errors import UnexpectedAnswerError
 from mispair.event_stream import follow_events
 from mispair.repairs import Repair, RepairKind
 from mispair.report_filter import ReportFilter
+from mispair.resumable_upload import OnTrouble, ResumableUpload
 from mispair.run_summary import RunSummary
 from mispair.transfer import OnProgress, image_type, read_in_chunks, save_stream
+from mispair.upload_source import UploadSource
 from mispair.waiting import wait_until_ended
 
 AnswerT = TypeVar("AnswerT")
@@ -104,6 +106,25 @@ class Client:
         """Yield the versions of a corpus."""
         return self._pages(CorpusVersion, _path("corpora", corpus_id, "versions"))
 
+    def drop_pairs(
+        self,
+        corpus_id: str,
+        pair_ids: Sequence[str] | None = None,
+        *,
+        run_id: str | None = None,
+        threshold: float | None = None,
+        fdr: float | None = None,
+    ) -> Corpus:
+        """Make a new version of a corpus without some pairs; wait for it with `wait_for`.
+
+        Args:
+            pair_ids: at most 10,000 pairs of the newest version.
+            run_id: instead of them, all that this run of the newest version flags, at `threshold` or `fdr`.
+        """
+        body = {"pair_ids": pair_ids, "run_id": run_id, "threshold": threshold, "fdr": fdr}
+        path = _path("corpora", corpus_id, "versions")
+        return self._create(Corpus, path, {name: value for name, value in body.items() if value is not None})
+
     def rejections(self, corpus_id: str) -> Iterator[Rejection]:
         """Yield the input rows that the import did not accept."""
         return self._pages(Rejection, _path("corpora", corpus_id, "rejections"), size=_LARGEST_PAGE)
@@ -150,6 +171,49 @@ class Client:
             timeout=_UPLOAD_TIMEOUT,
         )
         return parse_answer(Corpus, body)
+
+    def upload_resumably(
+        self,
+        source: UploadSource,
+        *,
+        name: str,
+        append_to: str | None = None,
+        sha256: str | None = None,
+        on_progress: OnProgress | None = None,
+        on_trouble: OnTrouble | None = None,
+        patience_s: float = 3600.0,
+        stall_s: float = 60.0,
+    ) -> Corpus:
+        """Send an archive or a folder (`open_source`) into a new corpus, and go on after whatever breaks off.
+
+        A source that was sent in part before, under the same name, is gone on with.
+
+        Args:
+            name: of the corpus.
+            append_to: a ready corpus that gets the rows instead, as a new version.
+            sha256: of the source in hex, if it is known; the server checks it.
+            on_progress: called with (bytes sent, bytes in all); after a failure it may go back.
+            on_trouble: called with a sentence when a failure is waited out.
+            patience_s: how long to try without getting on.
+            stall_s: how long the server may neither take nor say anything.
+
+        Raises:
+            RefusedError: the server does not want it.
+            UnreachableError: nothing answers at the start, or for too long.
+            OSError: the source cannot be read.
+        """
+        upload = ResumableUpload(
+            self._connection,
+            source,
+            name=name,
+            append_to=append_to,
+            sha256=sha256,
+            on_progress=on_progress,
+            on_trouble=on_trouble,
+            patience_s=patience_s,
+            stall_s=stall_s,
+        )
+        return self.corpus(upload.run())
 
     def start_run(self, corpus_id: str, config: Mapping[str, object] | None = None) -> Run:
         """Start a cleaning of the newest version of a corpus; settings left out take the service's defaults."""

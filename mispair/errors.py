@@ -34,6 +34,12 @@ class StoppedWaitingError(MispairError):
     exit_code = 130
 
 
+class SourceError(MispairError):
+    """A file or folder cannot be uploaded, or is not any more what it was when its upload began."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True)
 class Fault:
     """One field of a payload that the server refused.

@@ -16,6 +16,8 @@ class AppError(Exception):
     code = "internal_error"
     title = "Internal error"
 
+    left: Mapping[str, int] | None = None  # what a quota still leaves, where that is why
+
     def __init__(self, detail: str, *, code: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -61,6 +63,28 @@ class TooLargeError(AppError):
     status = 413
     code = "too_large"
     title = "Too large"
+
+
+class ByteQuotaError(TooLargeError):
+    """The workspace may not store as much as this."""
+
+    code = "byte_quota"
+
+    def __init__(self, detail: str, *, left: int) -> None:
+        super().__init__(detail)
+        self.left = {"bytes": left}
+
+
+class UploadQuotaError(AppError):
+    """The workspace has as many uploads under way as it may have."""
+
+    status = 429
+    code = "upload_quota"
+    title = "Too many uploads"
+
+    def __init__(self, detail: str, *, retry_after_s: int = 60) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
+        self.left = {"uploads": 0}
 
 
 class UnsupportedTypeError(AppError):

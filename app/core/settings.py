@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(default=100_000_000, gt=0)
     max_caption_chars: int = Field(default=10_000, gt=0)
     min_pairs: int = Field(default=200, ge=2, description="the fewest pairs a run takes")
+    max_workspace_bytes: int | None = Field(
+        default=None, gt=0, description="archives that a workspace may store, uploads under way included; unset = any"
+    )
+    max_workspace_uploads: int = Field(default=100, gt=0, description="unfinished resumable uploads of a workspace")
+    upload_expiry_s: float = Field(default=7 * 86_400, gt=0, description="an upload without news is removed after it")
+    upload_idle_s: float = Field(default=60, gt=0, description="a request whose body brings nothing for so long ends")
     shard_bytes: int = Field(default=256 * MIB, gt=0)
     thumbnail_px: int = Field(default=256, gt=0)
 

@@ -1,12 +1,14 @@
 """The sweeper: sends again the wake-ups of jobs that wait, because a Celery message may be lost, doubled or late."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.database import session_scope
+from app.core.errors import AppError
 from app.core.queue import WakeUps
 from app.core.repositories.jobs import due_jobs, forget_sent
 
@@ -37,8 +39,13 @@ class Sweeper:
         self._wake_ups = wake_ups
         self._period_s = period_s
         self._resend_s = resend_s
+        self._chores: list[Callable[[], object]] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def add_chore(self, chore: Callable[[], object]) -> None:
+        """Also call this after every sweep, from before `start` on. It may fail like a sweep."""
+        self._chores.append(chore)
 
     def sweep(self) -> int:
         """Wake what is due now.
@@ -71,6 +78,14 @@ class Sweeper:
                 continue
             if n_sent:
                 log.info("sweep.finished", n_sent=n_sent)
+            for chore in self._chores:
+                self._do(chore)
+
+    def _do(self, chore: Callable[[], object]) -> None:
+        try:
+            chore()
+        except (SQLAlchemyError, AppError, OSError) as error:
+            log.warning("sweep.chore_failed", error=str(error))
 
     def start(self) -> None:
         """Sweep in a thread of its own, which does not keep the process alive."""

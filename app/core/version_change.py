@@ -6,6 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
+def archive_key(corpus_id: uuid.UUID, *, append_id: uuid.UUID | None = None) -> str:
+    """Where a corpus's first archive lies, or one that is appended under an id of its own."""
+    return f"corpora/{corpus_id}/archive" if append_id is None else f"corpora/{corpus_id}/appended/{append_id}/archive"
+
+
 class AppendArchive(BaseModel):
     """The rows of another archive are added. It lies alone in its folder."""
 
@@ -13,11 +18,7 @@ class AppendArchive(BaseModel):
 
     kind: Literal["append"] = "append"
     archive_key: str
-
-    @classmethod
-    def new_key(cls, corpus_id: uuid.UUID) -> str:
-        """A key for an archive that is to be appended."""
-        return f"corpora/{corpus_id}/appended/{uuid.uuid4()}/archive"
+    n_bytes: int
 
     @property
     def archive_folder(self) -> str:

@@ -1,17 +1,16 @@
 """Takes an archive's bytes off the network into the storage, hashed on the way, in steps of bounded size."""
 
-import errno
 import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO
 
 from anyio.to_thread import run_sync
 
-from app.core.errors import TooLargeError, UnavailableError
+from app.core.errors import TooLargeError
 from app.core.settings import MIB
-from app.core.storage import Storage, StorageError
+from app.core.storage import Storage, told_as_unavailable
 from app.corpora.archive_kind import HEAD_BYTES, archive_kind, early_archive_kind
 
 _STEP_BYTES = 1 * MIB
@@ -70,7 +69,7 @@ class ArchiveReceiver:
 
     def publish(self) -> None:
         """Make the object appear under its key. Blocks until it is safe on disk."""
-        with _storage_errors():
+        with told_as_unavailable():
             self._open.close()
 
     def check_declared(self, content_length: str | None) -> None:
@@ -83,7 +82,7 @@ class ArchiveReceiver:
         self._open.__exit__(type(error), error, error.__traceback__)
 
     def _write(self, data: bytes) -> None:
-        with _storage_errors():
+        with told_as_unavailable():
             if self._file is None:
                 self._file = self._open.enter_context(self._storage.writer(self._key))
             self._file.write(data)
@@ -95,15 +94,3 @@ class ArchiveReceiver:
             raise TooLargeError(
                 f"body: {n_bytes} bytes or more, at most {self._max_bytes} are allowed", code="archive_too_large"
             )
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UnavailableError("the storage is full", code="storage_full", retry_after_s=60) from error
-        raise UnavailableError(f"the storage refused: {error.strerror}", code="storage_unavailable") from error
-    except StorageError as error:
-        raise UnavailableError("the storage does not answer", code="storage_unavailable") from error

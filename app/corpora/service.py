@@ -9,12 +9,26 @@ from sqlalchemy.orm import Session
 from app.after_commit import AfterCommit
 from app.core.errors import NotFoundError, WrongStateError
 from app.core.models import Corpus, CorpusState, CorpusVersion, JobKind
-from app.core.repositories import corpora
+from app.core.repositories import corpora, uploads
 from app.core.repositories.jobs import add_job
 from app.core.storage import Storage
 from app.core.version_change import AppendArchive, DropFlagged, DropPairs
+from app.corpora.archive_kind import HEAD_BYTES, archive_kind, early_archive_kind
 from app.corpora.receiving import ReceivedArchive
 from app.corpora.schemas import CorpusView
+
+__all__ = [
+    "HEAD_BYTES",
+    "ReceivedArchive",
+    "accept_archive",
+    "archive_kind",
+    "check_takes_archive",
+    "create_corpus",
+    "delete_corpus",
+    "early_archive_kind",
+    "view_corpora",
+    "view_corpus",
+]
 
 
 def create_corpus(session: Session, workspace_id: uuid.UUID, *, name: str) -> Corpus:
@@ -97,7 +111,7 @@ def accept_archive(session: Session, corpus: Corpus, archive: ReceivedArchive, *
         The import job, for the caller to wake after its commit.
     """
     if is_append:
-        return queue_change(session, corpus, AppendArchive(archive_key=archive.key))
+        return queue_change(session, corpus, AppendArchive(archive_key=archive.key, n_bytes=archive.n_bytes))
     corpus.state = CorpusState.UPLOADED
     corpus.archive_key = archive.key
     corpus.archive_kind = archive.kind
@@ -136,5 +150,8 @@ def delete_corpus(session: Session, corpus: Corpus, storage: Storage, after_comm
             f"corpus {corpus.id} has an import or a run that has not ended; cancel it or wait for its end",
             code="job_open",
         )
+    upload_ids = uploads.uploads_into(session, corpus.id)
     for prefix in corpora.delete_corpus(session, corpus.id):
         after_commit.add(partial(storage.delete_prefix, prefix))
+    for upload_id in upload_ids:
+        after_commit.add(partial(storage.incoming().discard, upload_id))

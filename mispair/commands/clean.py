@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mispair.commands.jobs import follow_import, follow_run, upload_archive
+from mispair.commands.jobs import follow_import, follow_run, upload_source
 from mispair.commands.options import (
-    ArchiveArgument,
     ConfigOption,
+    CorpusArgument,
     DataOption,
     FdrOption,
     NoTtyOption,
@@ -24,10 +24,11 @@ from mispair.commands.run_settings import read_settings
 from mispair.commands.upload import corpus_name
 from mispair.progress import open_progress
 from mispair.report_filter import ReportFilter
+from mispair.upload_source import open_source
 
 
 def clean(
-    archive: ArchiveArgument,
+    path: CorpusArgument,
     *,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", dir_okay=False, help="Save the report here.")
@@ -52,8 +53,9 @@ def clean(
         # The run's own rate rather than the report's: a run that cannot be calibrated still ends in a report.
         wanted["fdr"] = fdr
     progress = open_progress(no_tty=no_tty)
+    source = open_source(path)
     with open_client(data, url) as client:
-        corpus = upload_archive(client, progress, archive, name or corpus_name(archive))
+        corpus = upload_source(client, progress, source, name or corpus_name(path))
         progress.say(f"corpus {corpus.id}")
         follow_import(client, progress, corpus)
         run = client.start_run(corpus.id, wanted)

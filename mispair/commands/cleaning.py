@@ -1,14 +1,13 @@
 """Cleans an archive once, however often it is asked for."""
 
-import hashlib
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from mispair.answers import Corpus, Run
 from mispair.client import Client
-from mispair.commands.jobs import follow_import, follow_run, upload_archive
+from mispair.commands.jobs import follow_import, follow_run, upload_source
 from mispair.progress import Progress
+from mispair.upload_source import UploadSource, source_sha256
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Cleaning:
     is_new: bool
 
 
-def clean_once(client: Client, progress: Progress, archive: Path, name: str, stop: threading.Event) -> Cleaning:
+def clean_once(client: Client, progress: Progress, source: UploadSource, name: str, stop: threading.Event) -> Cleaning:
     """Bring an archive to a report, from wherever an earlier start left it.
 
     An archive is known by its content: the same bytes are neither uploaded nor cleaned a second time. A failed corpus
@@ -29,9 +28,10 @@ def clean_once(client: Client, progress: Progress, archive: Path, name: str, sto
     Raises:
         MispairError: it cannot be done; StoppedWaitingError when `stop` was set.
     """
-    corpus = find_corpus(client, archive_sha256(archive))
+    sha256 = source_sha256(source)
+    corpus = find_corpus(client, sha256)
     if corpus is None:
-        corpus = upload_archive(client, progress, archive, name)
+        corpus = upload_source(client, progress, source, name, sha256)
     if corpus.state != "ready":
         corpus = follow_import(client, progress, corpus, stop)
     run = next((run for run in client.runs(corpus.id) if run.state not in {"failed", "cancelled", "cancelling"}), None)
@@ -46,9 +46,3 @@ def find_corpus(client: Client, sha256: str) -> Corpus | None:
         if corpus.archive is not None and corpus.archive.sha256 == sha256 and corpus.state != "failed":
             return corpus
     return None
-
-
-def archive_sha256(archive: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with archive.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

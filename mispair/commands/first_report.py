@@ -10,7 +10,7 @@ import typer
 
 from mispair.client import Client
 from mispair.client_file import ServerAddress
-from mispair.commands.cleaning import Cleaning, archive_sha256, clean_once, find_corpus
+from mispair.commands.cleaning import Cleaning, clean_once, find_corpus
 from mispair.commands.demo import DEMO_NAME, DemoFiles, compare_with_truth, demo_files, draw_demo
 from mispair.commands.errors import show_error
 from mispair.commands.report import print_rows
@@ -19,6 +19,7 @@ from mispair.commands.upload import corpus_name
 from mispair.errors import JobFailedError, MispairError, RefusedError, StoppedWaitingError
 from mispair.progress import Progress
 from mispair.report_filter import ReportFilter
+from mispair.upload_source import open_source, source_sha256
 
 _WORST_ROWS = 8
 
@@ -91,7 +92,7 @@ class FirstReport:
     def _clean(self, client: Client) -> None:
         if self._wish.corpus is not None:
             name = corpus_name(self._wish.corpus)
-            self._tell(client, clean_once(client, self._progress, self._wish.corpus, name, self._stop))
+            self._tell(client, clean_once(client, self._progress, open_source(self._wish.corpus), name, self._stop))
         elif self._wish.with_demo:
             self._clean_demo(client, demo_files(self._data))
 
@@ -101,7 +102,7 @@ class FirstReport:
         if not files.archive.exists():
             with self._progress.step("drawing the demo corpus"):
                 draw_demo(files)
-        cleaning = clean_once(client, self._progress, files.archive, DEMO_NAME, self._stop)
+        cleaning = clean_once(client, self._progress, open_source(files.archive), DEMO_NAME, self._stop)
         flagged = client.report(cleaning.run.id, ReportFilter(is_flagged=True), page_size=500)
         found = compare_with_truth([row.pair_key for row in flagged], files.truth)
         self._tell(client, cleaning, found.lines())
@@ -110,7 +111,7 @@ class FirstReport:
         """On an empty server, and on one that has the demo: it may be half done, and its report is worth naming."""
         if next(client.corpora(), None) is None:
             return True
-        return files.archive.exists() and find_corpus(client, archive_sha256(files.archive)) is not None
+        return files.archive.exists() and find_corpus(client, source_sha256(open_source(files.archive))) is not None
 
     def _tell(self, client: Client, cleaning: Cleaning, findings: Sequence[str] = ()) -> None:
         run = cleaning.run

@@ -3,26 +3,35 @@
 import threading
 from collections import Counter
 from itertools import islice
-from pathlib import Path
 
 from mispair.answers import Corpus, Run
 from mispair.client import Client
-from mispair.errors import MispairError
 from mispair.progress import Progress, Step
+from mispair.transfer_rate import TransferRate
+from mispair.upload_source import UploadSource
 
-_MIB = 1024 * 1024
 _MOST_REJECTIONS = 10_000  # 20 pages; a corpus with more is broken as a whole
 
 
-def upload_archive(client: Client, progress: Progress, archive: Path, name: str) -> Corpus:
-    """Create a corpus and send its archive; a refused archive leaves no empty corpus behind."""
-    corpus = client.create_corpus(name)
-    try:
-        with progress.step(f"uploading {archive.name}") as step:
-            return client.upload(corpus.id, archive, lambda sent, total: _show_bytes(step, sent, total))
-    except BaseException:
-        _discard(client, corpus)
-        raise
+def upload_source(
+    client: Client,
+    progress: Progress,
+    source: UploadSource,
+    name: str,
+    sha256: str | None = None,
+    append_to: str | None = None,
+) -> Corpus:
+    """Send an archive or a folder into a new corpus, or add it to one, through every failure that may pass."""
+    rate = TransferRate()
+    with progress.step(f"uploading {source.name}") as step:
+        return client.upload_resumably(
+            source,
+            name=name,
+            append_to=append_to,
+            sha256=sha256,
+            on_progress=lambda sent, total: step.update(sent / total if total else None, rate.describe(sent, total)),
+            on_trouble=progress.say,
+        )
 
 
 def follow_import(client: Client, progress: Progress, corpus: Corpus, stop: threading.Event | None = None) -> Corpus:
@@ -54,17 +63,6 @@ def describe_import(client: Client, corpus: Corpus) -> list[str]:
     if version.n_rejected > _MOST_REJECTIONS:
         lines.append(f"         counted by reason: the first {_MOST_REJECTIONS}")
     return lines
-
-
-def _discard(client: Client, corpus: Corpus) -> None:
-    try:
-        client.delete_corpus(corpus.id)
-    except MispairError:
-        return  # The failure that brought us here is the one to report.
-
-
-def _show_bytes(step: Step, sent: int, total: int) -> None:
-    step.update(sent / total if total else None, f"{sent / _MIB:.1f} of {total / _MIB:.1f} MiB")
 
 
 def _show_job(step: Step, corpus: Corpus) -> None:

@@ -29,10 +29,10 @@ FdrOption = Annotated[
         help="Instead of --threshold: flag the most at which this share of the flagged is expected to be wrong.",
     ),
 ]
-ArchiveArgument = Annotated[
+CorpusArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="PATH", exists=True, dir_okay=False, readable=True, help="A zip or tar of images with captions.csv."
+        metavar="PATH", exists=True, readable=True, help="A zip or tar of images with captions.csv, or such a folder."
     ),
 ]
 ConfigOption = Annotated[

@@ -26,7 +26,7 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 takes a free one.")] = 8000,
     corpus: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", exists=True, dir_okay=False, readable=True, help="An archive to clean now."),
+        typer.Option(metavar="PATH", exists=True, readable=True, help="An archive or a folder to clean now."),
     ] = None,
     demo: Annotated[bool, typer.Option(help="Clean the built-in demo corpus when there is no corpus yet.")] = True,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs that run at once on the CPU.")] = 2,

@@ -1,32 +1,42 @@
-"""`mispair upload`: a corpus from an archive on disk."""
+"""`mispair upload`: a corpus from an archive or a folder on disk."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mispair.commands.jobs import follow_import, upload_archive
-from mispair.commands.options import ArchiveArgument, DataOption, NoTtyOption, UrlOption, open_client
+from mispair.commands.jobs import follow_import, upload_source
+from mispair.commands.options import CorpusArgument, DataOption, NoTtyOption, UrlOption, open_client
 from mispair.progress import open_progress
+from mispair.upload_source import open_source
 
 
 def upload(
-    archive: ArchiveArgument,
+    path: CorpusArgument,
     *,
     name: Annotated[str | None, typer.Option(help="Name of the corpus. Default: the file's.")] = None,
+    append_to: Annotated[
+        str | None,
+        typer.Option("--append-to", metavar="CORPUS_ID", help="Add the rows to this corpus, as a new version of it."),
+    ] = None,
     data: DataOption = None,
     url: UrlOption = None,
     no_tty: NoTtyOption = False,
 ) -> None:
-    """Upload a corpus and wait until it is imported. Prints the corpus id."""
+    """Upload a corpus and wait until it is imported. Prints the corpus id.
+
+    What is cut off goes on by itself; an interrupted command goes on when it is started again.
+    """
     progress = open_progress(no_tty=no_tty)
+    source = open_source(path)
     with open_client(data, url) as client:
-        corpus = upload_archive(client, progress, archive, name or corpus_name(archive))
+        corpus = upload_source(client, progress, source, name or corpus_name(path), append_to=append_to)
         progress.say(f"corpus {corpus.id}")
         follow_import(client, progress, corpus)
     typer.echo(corpus.id)
 
 
-def corpus_name(archive: Path) -> str:
-    """A file's name without .zip, .tar, .tar.gz and the like."""
-    return archive.name.split(".")[0] or archive.name
+def corpus_name(path: Path) -> str:
+    """A folder's name, or a file's without .zip, .tar, .tar.gz and the like."""
+    name = path.resolve().name
+    return name if path.is_dir() else name.split(".")[0] or name

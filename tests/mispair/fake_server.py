@@ -1,5 +1,6 @@
 """A server in memory that speaks the wire contract, for tests of the client and the command line."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -163,6 +164,8 @@ class FakeServer:
         self.runs: dict[str, Json] = {}
         self.keys: dict[str, Json] = {}
         self.archives: dict[str, bytes] = {}
+        self.uploads: dict[str, Json] = {}
+        self.stored: dict[str, bytes] = {}
         self.looks: dict[str, int] = {}
         self.import_error: Json | None = None
         self.run_error: Json | None = None
@@ -187,11 +190,7 @@ class FakeServer:
     def _post_corpora(self, parts: list[str], request: httpx2.Request) -> httpx2.Response | None:
         body = json.loads(request.content or b"{}")
         if not parts:
-            corpus: Json = {"id": f"corpus-{len(self.corpora) + 1}", "name": body["name"], "state": "uploading"}
-            corpus |= {"error": None, "archive": None, "version": None, "job": None}
-            corpus |= {"created_at": NOW, "updated_at": NOW}
-            self.corpora[corpus["id"]] = corpus
-            return httpx2.Response(201, json=corpus)
+            return httpx2.Response(201, json=self._add_corpus(body["name"]))
         if parts[0] not in self.corpora or parts[1:] != ["runs"]:
             return None
         if self.corpora[parts[0]]["state"] != "ready":
@@ -207,15 +206,58 @@ class FakeServer:
         self.runs[run["id"]] = run
         return httpx2.Response(202, json=run)
 
+    def _add_corpus(self, name: str) -> Json:
+        corpus: Json = {"id": f"corpus-{len(self.corpora) + 1}", "name": name, "state": "uploading"}
+        corpus |= {"error": None, "archive": None, "version": None, "job": None}
+        corpus |= {"created_at": NOW, "updated_at": NOW}
+        self.corpora[corpus["id"]] = corpus
+        return corpus
+
     def _put_corpora(self, parts: list[str], request: httpx2.Request) -> httpx2.Response | None:
         corpus = self.corpora[parts[0]]
-        content = request.content
-        if not content.startswith(b"PK"):
+        if not _is_archive(request.content):
             return problem(415, "unsupported_archive", "the body is neither a zip nor a tar archive")
-        self.archives[parts[0]] = content
+        self._accept(corpus, request.content)
+        return httpx2.Response(202, json=corpus)
+
+    def _accept(self, corpus: Json, content: bytes) -> None:
+        self.archives[corpus["id"]] = content
         digest = hashlib.sha256(content).hexdigest()
         corpus |= {"state": "uploaded", "archive": {"bytes": len(content), "sha256": digest, "kind": "zip"}}
-        return httpx2.Response(202, json=corpus)
+
+    def _post_uploads(self, _parts: list[str], request: httpx2.Request) -> httpx2.Response | None:
+        pairs = (pair.split(" ") for pair in request.headers["Upload-Metadata"].split(","))
+        metadata = {key: base64.b64decode(text).decode() for key, text in pairs}
+        corpus = self._add_corpus(metadata["name"])
+        upload: Json = {"id": f"upload-{len(self.uploads) + 1}", "corpus_id": corpus["id"], "state": "receiving"}
+        upload |= {"length": int(request.headers["Upload-Length"]), "offset": 0, "metadata": metadata}
+        self.uploads[upload["id"]] = upload
+        self.stored[upload["id"]] = b""
+        return httpx2.Response(201, headers={"Location": f"/v1/uploads/{upload['id']}"})
+
+    def _get_uploads(self, parts: list[str], request: httpx2.Request) -> httpx2.Response | None:
+        if not parts:
+            return page(list(reversed(self.uploads.values())), request)
+        upload = self.uploads.get(parts[0])
+        return None if upload is None else httpx2.Response(200, json=upload)
+
+    def _patch_uploads(self, parts: list[str], request: httpx2.Request) -> httpx2.Response | None:
+        upload = self.uploads.get(parts[0])
+        if upload is None:
+            return None
+        if int(request.headers["Upload-Offset"]) != upload["offset"]:
+            return problem(409, "offset_mismatch", f"{upload['offset']} bytes are stored")
+        content = self.stored[parts[0]] + request.content
+        if not _is_archive(content):
+            del self.uploads[parts[0]], self.corpora[upload["corpus_id"]]
+            return problem(415, "unsupported_archive", "the body is neither a zip nor a tar archive")
+        self.stored[parts[0]] = content
+        upload["offset"] = len(content)
+        if upload["offset"] == upload["length"]:
+            upload["state"] = "done"
+            self._accept(self.corpora[upload["corpus_id"]], content)
+        headers = {"Upload-Offset": str(upload["offset"]), "Mispair-Corpus": f"/v1/corpora/{upload['corpus_id']}"}
+        return httpx2.Response(204, headers=headers)
 
     def _get_corpora(self, parts: list[str], request: httpx2.Request) -> httpx2.Response | None:
         if not parts:
@@ -334,6 +376,24 @@ class FakeServer:
             run |= {"state": "done", "progress": 1.0, "summary": self.summary}
 
 
+def fake_answer(fake: FakeServer) -> Callable[[httpx2.Request], httpx2.Response]:
+    """The fake's own answer, as an item of its `failures`."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        kept, fake.failures = fake.failures, []
+        try:
+            return fake.handle(request)
+        finally:
+            fake.failures = kept
+            fake.requests.pop()
+
+    return answer
+
+
+def _is_archive(content: bytes) -> bool:
+    return content.startswith(b"PK") or content[257:262] == b"ustar"
+
+
 def report_row(rank: int) -> Json:
     """One row; the first is flagged."""
     return {
@@ -405,7 +465,7 @@ def serve(fake: FakeServer) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(response.content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name
             """Stay silent."""

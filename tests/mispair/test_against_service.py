@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from mispair import Client, RefusedError
 from mispair.answers import Corpus
+from mispair.upload_source import open_source, source_sha256
 
 
 @pytest.fixture
@@ -70,6 +71,29 @@ class TestCorpora:
         with pytest.raises(RefusedError) as caught:
             client.upload(client.create_corpus("empty").id, empty)
         assert caught.value.code == "empty_body"
+
+
+class TestUploadResumably:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "birds"
+        folder.mkdir()
+        (folder / "captions.csv").write_text("image,caption\na.jpg,a dog\n")
+        (folder / "a.jpg").write_bytes(bytes(100_000))
+        return folder
+
+    def test_a_folder_becomes_a_tar(self, client: Client, folder: Path) -> None:
+        source = open_source(folder)
+        corpus = client.upload_resumably(source, name="birds", sha256=source_sha256(source))
+        assert (corpus.name, corpus.state) == ("birds", "uploaded")
+        assert corpus.archive is not None
+        assert (corpus.archive.kind, corpus.archive.bytes) == ("tar", source.n_bytes)
+
+    def test_a_wrong_hash_leaves_nothing(self, client: Client, folder: Path) -> None:
+        with pytest.raises(RefusedError) as caught:
+            client.upload_resumably(open_source(folder), name="birds", sha256="0" * 64)
+        assert (caught.value.status, caught.value.code) == (460, "sha256_mismatch")
+        assert list(client.corpora()) == []
 
 
 class TestKeys:

@@ -6,6 +6,7 @@ from app.core.models.jobs import Job, JobEvent, WorkerHeartbeat
 from app.core.models.repairs import Repair, RepairPair
 from app.core.models.runs import ReportRow, Run
 from app.core.models.states import CorpusState, JobKind, JobState, ReasonCode, RejectionCode, RepairKind, RunPhase
+from app.core.models.uploads import Upload
 
 __all__ = [
     "ApiKey",
@@ -34,6 +35,7 @@ __all__ = [
     "ReportRow",
     "Run",
     "RunPhase",
+    "Upload",
     "WorkerHeartbeat",
     "Workspace",
     "new_id",

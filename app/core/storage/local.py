@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from app.core.storage.base import StorageError
+from app.core.storage.durable_files import fsync_folder
+from app.core.storage.local_incoming import LocalIncoming
 
 _INCOMING = ".incoming"
 
@@ -31,7 +33,7 @@ class LocalStorage:
                 os.fsync(file.fileno())
             target.parent.mkdir(parents=True, exist_ok=True)
             aside.replace(target)
-            _fsync_folder(target.parent)
+            fsync_folder(target.parent)
         finally:
             aside.unlink(missing_ok=True)
 
@@ -46,7 +48,7 @@ class LocalStorage:
                 shutil.copyfileobj(source, file, 1024 * 1024)
             return
         aside.replace(target)
-        _fsync_folder(target.parent)
+        fsync_folder(target.parent)
 
     def read_range(self, key: str, offset: int, n_bytes: int) -> bytes:
         try:
@@ -73,6 +75,9 @@ class LocalStorage:
         shutil.rmtree(folder, ignore_errors=True)
         return n_objects
 
+    def incoming(self) -> LocalIncoming:
+        return LocalIncoming(self._root / _INCOMING, self._path)
+
     def check(self) -> None:
         probe = self._root / _INCOMING / f"probe-{uuid.uuid4().hex}"
         try:
@@ -86,11 +91,3 @@ class LocalStorage:
         if not path.is_relative_to(self._root) or path == self._root or not key:
             raise StorageError(f"storage key {key!r} leaves the storage folder")
         return path
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

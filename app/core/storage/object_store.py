@@ -14,6 +14,8 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from app.core.storage.base import StorageError
+from app.core.storage.object_errors import told_as_storage_errors
+from app.core.storage.object_incoming import ObjectIncoming
 
 
 class ObjectStorage:
@@ -35,13 +37,13 @@ class ObjectStorage:
             self.put_file(key, Path(file.name))
 
     def put_file(self, key: str, path: Path) -> None:
-        with _told(key):
+        with told_as_storage_errors(key):
             obstore.put(self._store, key, path)
 
     def read_range(self, key: str, offset: int, n_bytes: int) -> bytes:
         if n_bytes == 0:
             return b""
-        with _told(key):
+        with told_as_storage_errors(key):
             data = bytes(obstore.get_range(self._store, key, start=offset, length=n_bytes))
         if len(data) != n_bytes:
             raise StorageError(f"object {key} is short: {len(data)} bytes at {offset}, expected {n_bytes}")
@@ -52,7 +54,7 @@ class ObjectStorage:
         if not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             aside = target.with_name(f"{target.name}.{uuid.uuid4().hex}")
-            with _told(key), aside.open("wb") as file:
+            with told_as_storage_errors(key), aside.open("wb") as file:
                 for chunk in obstore.get(self._store, key).stream(min_chunk_size=1024 * 1024):
                     file.write(chunk)
             os.replace(aside, target)  # noqa: PTH105 - objects are immutable, so the last of two fetchers may win
@@ -68,23 +70,16 @@ class ObjectStorage:
         return True
 
     def delete_prefix(self, prefix: str) -> int:
-        with _told(prefix):
+        with told_as_storage_errors(prefix):
             keys = [entry["path"] for batch in obstore.list(self._store, prefix=f"{prefix}/") for entry in batch]
             if keys:
                 obstore.delete(self._store, keys)
         shutil.rmtree(self._cache / prefix, ignore_errors=True)
         return len(keys)
 
+    def incoming(self) -> ObjectIncoming:
+        return ObjectIncoming(self._store)
+
     def check(self) -> None:
-        with _told(".probe"):
+        with told_as_storage_errors(".probe"):
             obstore.put(self._store, ".probe", b"1")
-
-
-@contextmanager
-def _told(key: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise StorageError(f"object {key} is missing") from error
-    except (BaseError, OSError) as error:
-        raise StorageError(f"object {key}: {error}") from error

@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.database import make_engine, make_session_factory, session_scope
+from app.core.errors import AppError
 from app.core.models import Job, JobKind, JobState
 from app.core.queue import WakeUps
 from app.core.repositories.jobs import add_job
@@ -166,6 +167,20 @@ class TestRunningSweeper:
             time.sleep(0.01)
         wake_ups.is_away = False
         assert wake_ups.has_sent.wait(5)
+        sweeper.stop()
+
+    def test_its_chores_follow_every_sweep_whether_or_not_one_fails(self, sweeper: Sweeper) -> None:
+        done = threading.Event()
+
+        def fail() -> None:
+            raise AppError("the storage is away")
+
+        sweeper.add_chore(fail)
+        sweeper.add_chore(done.set)
+        sweeper.start()
+        assert done.wait(5)
+        done.clear()
+        assert done.wait(5)
         sweeper.stop()
 
     def test_stopping_it_ends_its_thread(self, sweeper: Sweeper) -> None:

@@ -8,11 +8,12 @@ from mispair.client import Client
 from mispair.commands.cleaning import Cleaning, clean_once
 from mispair.errors import JobFailedError, StoppedWaitingError
 from mispair.progress import PlainProgress
+from mispair.upload_source import open_source
 from tests.mispair.fake_server import FakeServer
 
 
 def clean(client: Client, archive: Path, stop: threading.Event | None = None) -> Cleaning:
-    return clean_once(client, PlainProgress(io.StringIO()), archive, "birds", stop or threading.Event())
+    return clean_once(client, PlainProgress(io.StringIO()), open_source(archive), "birds", stop or threading.Event())
 
 
 class TestCleanOnce:

@@ -1,10 +1,11 @@
 import json
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.mispair.commands.running import CommandLine
-from tests.mispair.fake_server import CALIBRATED, FakeServer, problem
+from tests.mispair.fake_server import CALIBRATED, FakeServer, fake_answer, problem
 
 pytestmark = pytest.mark.usefixtures("served")
 NO_CAPTIONS = {"code": "no_caption_column", "detail": "captions.csv: columns id, image; expected caption"}
@@ -25,6 +26,29 @@ class TestUpload:
         assert fake.corpora["corpus-1"]["name"] == "birds"
         assert fake.archives["corpus-1"] == archive.read_bytes()
         assert "uploading birds.v2.zip: done" in ended.err
+
+    def test_a_folder_is_sent_as_a_tar(self, mispair: CommandLine, tmp_path: Path, fake: FakeServer) -> None:
+        folder = tmp_path / "my birds"
+        folder.mkdir()
+        (folder / "captions.csv").write_text("image,caption\n")
+        assert mispair("upload", folder).code == 0
+        assert fake.corpora["corpus-1"]["name"] == "my birds"
+        assert fake.archives["corpus-1"].startswith(b"captions.csv\0")
+
+    def test_an_empty_folder_is_wrong_usage(self, mispair: CommandLine, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        ended = mispair("upload", tmp_path / "empty")
+        assert ended.code == 2
+        assert "holds no files" in ended.err
+
+    def test_a_cut_is_told_and_survived(self, mispair: CommandLine, archive: Path, fake: FakeServer) -> None:
+        def away(_: object) -> httpx2.Response:
+            return problem(503, "storage_unavailable", "the storage does not answer")
+
+        fake.failures += [fake_answer(fake)] * 2 + [away]
+        ended = mispair("upload", archive, "--no-tty")
+        assert (ended.code, ended.out) == (0, "corpus-1\n")
+        assert "the storage does not answer (503 storage_unavailable); going on in a moment" in ended.err
 
     def test_counts_rejected_rows_by_reason(self, mispair: CommandLine, archive: Path, fake: FakeServer) -> None:
         fake.n_rejected = 3

@@ -1,5 +1,6 @@
 """One suite for every storage: the interface is what is tested, not an implementation."""
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,73 @@ class TestStorage:
 
     def test_a_healthy_store_passes_the_check(self, storage: Storage) -> None:
         storage.check()
+
+
+class TestIncoming:
+    """Objects that come in pieces, of every storage."""
+
+    UPLOAD = uuid.UUID(int=7)
+
+    def test_pieces_become_an_object(self, storage: Storage) -> None:
+        incoming = storage.incoming()
+        incoming.write(self.UPLOAD, 0, b"012")
+        incoming.write(self.UPLOAD, 3, b"3456")
+        assert not storage.exists("a")
+        incoming.publish(self.UPLOAD, 7, "a")
+        assert storage.read_range("a", 0, 7) == b"0123456"
+
+    def test_they_can_be_read_before(self, storage: Storage) -> None:
+        storage.incoming().write(self.UPLOAD, 0, b"012")
+        storage.incoming().write(self.UPLOAD, 3, b"3456")
+        assert b"".join(storage.incoming().read(self.UPLOAD, 5)) == b"01234"
+
+    @pytest.mark.parametrize("n_again", [1, 2, 4, 6])
+    def test_what_did_not_count_is_written_over(self, storage: Storage, n_again: int) -> None:
+        incoming = storage.incoming()
+        for offset, data in ((0, b"ab"), (2, b"XX"), (4, b"YY")):
+            incoming.write(self.UPLOAD, offset, data)
+        for offset in range(2, 8, n_again):
+            incoming.write(self.UPLOAD, offset, b"cdefgh"[offset - 2 :][:n_again])
+        incoming.publish(self.UPLOAD, 8, "a")
+        assert storage.read_range("a", 0, 8) == b"abcdefgh"
+
+    def test_publishing_twice_is_the_same_as_once(self, storage: Storage) -> None:
+        storage.incoming().write(self.UPLOAD, 0, b"012")
+        for _ in range(2):
+            storage.incoming().publish(self.UPLOAD, 3, "a")
+        assert storage.read_range("a", 0, 3) == b"012"
+
+    def test_bytes_that_are_missing_are_an_error(self, storage: Storage) -> None:
+        storage.incoming().write(self.UPLOAD, 0, b"012")
+        with pytest.raises(StorageError, match=str(self.UPLOAD)):
+            list(storage.incoming().read(self.UPLOAD, 4))
+        with pytest.raises(StorageError):
+            storage.incoming().publish(self.UPLOAD, 4, "a")
+
+    def test_what_is_discarded_is_gone(self, storage: Storage) -> None:
+        storage.incoming().write(self.UPLOAD, 0, b"012")
+        for _ in range(2):
+            storage.incoming().discard(self.UPLOAD)
+        with pytest.raises(StorageError):
+            list(storage.incoming().read(self.UPLOAD, 3))
+
+    def test_leftovers_are_those_that_nothing_was_written_to_lately(self, storage: Storage) -> None:
+        storage.incoming().write(self.UPLOAD, 0, b"012")
+        assert list(storage.incoming().leftovers(3600)) == []
+        assert list(storage.incoming().leftovers(-1)) == [self.UPLOAD]
+
+    def test_a_half_written_object_of_that_age_is_removed(self, tmp_path: Path) -> None:
+        storage = LocalStorage(tmp_path)
+        half = tmp_path / ".incoming" / uuid.uuid4().hex
+        half.write_bytes(b"half")
+        assert list(storage.incoming().leftovers(3600)) == []
+        assert half.exists()
+        assert list(storage.incoming().leftovers(-1)) == []
+        assert not half.exists()
+
+    def test_a_gap_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(StorageError, match="missing"):
+            LocalStorage(tmp_path).incoming().write(self.UPLOAD, 5, b"x")
 
 
 class TestLocalStorage:

@@ -59,6 +59,7 @@ class ApiProcess:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--port", str(self.port)]
+        command += ["--timeout-graceful-shutdown", "1"]  # half-open connections would else hold it
         environment = {**os.environ, **self._deployment.environment, **self._extra}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

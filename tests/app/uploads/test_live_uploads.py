@@ -17,7 +17,7 @@ from tests.app.uploads.tus import BODY_TYPE, VERSION, metadata
 
 ZIP = zip_bytes()
 BODY = ZIP + bytes(range(256)) * 16_384  # 4 MiB and a bit
-QUOTA = 64 * MIB
+QUOTA = 256 * MIB
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ class TestManyAtOnce:
 
 class TestLargeUpload:
     def test_it_leaves_the_memory_flat(self, client: httpx2.Client, apis: tuple[ApiProcess, ApiProcess]) -> None:
-        n_bytes = 32 * MIB
+        n_bytes = 96 * MIB
         path = _create(client, n_bytes)
         before = apis[0].rss_bytes()
         peaks: list[int] = []
@@ -203,4 +203,4 @@ class TestLargeUpload:
 
         headers = {**VERSION, **BODY_TYPE, "Upload-Offset": "0", "Content-Length": str(n_bytes)}
         assert client.patch(path, content=body(), headers=headers).status_code == 204
-        assert max(peaks) - before < 24 * MIB
+        assert max(peaks) - before < 56 * MIB  # two steps of 16 MiB, and what sockets hold

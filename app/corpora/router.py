@@ -27,7 +27,8 @@ router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
 _ARCHIVE_BODY = {
     "requestBody": {
         "required": True,
-        "description": "the bytes of a zip, tar or tar.gz archive, whatever the Content-Type says",
+        "description": "the bytes of a zip, tar, tar.gz or tar.zst archive, or of a parquet file, whatever the "
+        "Content-Type says",
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -38,7 +39,7 @@ def create_corpus(body: CreateCorpus, workspace_id: WorkspaceId, session: Sessio
     """Make an empty corpus; its archive comes with `PUT /v1/corpora/{id}/archive`."""
 
     def create() -> CorpusView:
-        return service.view_corpus(session, service.create_corpus(session, workspace_id, name=body.name))
+        return service.view_corpus(session, service.create_corpus(session, workspace_id, body))
 
     return once.answer(body, CorpusView, create)
 

@@ -13,12 +13,14 @@ from app.core.repositories import corpora
 from app.core.repositories.jobs import add_job
 from app.core.storage import Storage
 from app.corpora.receiving import ReceivedArchive
-from app.corpora.schemas import CorpusView
+from app.corpora.schemas import CorpusView, CreateCorpus
 
 
-def create_corpus(session: Session, workspace_id: uuid.UUID, *, name: str) -> Corpus:
+def create_corpus(session: Session, workspace_id: uuid.UUID, wanted: CreateCorpus) -> Corpus:
     """Make an empty corpus that waits for its archive."""
-    corpus = Corpus(workspace_id=workspace_id, name=name, state=CorpusState.UPLOADING)
+    corpus = Corpus(
+        workspace_id=workspace_id, name=wanted.name, state=CorpusState.UPLOADING, wanted_format=wanted.format
+    )
     session.add(corpus)
     session.flush()
     return corpus

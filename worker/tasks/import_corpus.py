@@ -2,11 +2,12 @@
 
 import time
 import uuid
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from app.core.errors import JobFailedError
-from app.core.models import JobKind, new_id
+from app.core.models import CorpusFormat, JobKind, new_id
 from app.core.repositories.importing import begin_import, fail_import, has_version, publish_version
 from app.core.repositories.jobs import job_metrics
 from worker.context import WorkerContext
@@ -24,38 +25,51 @@ def import_corpus(context: WorkerContext, job_id: uuid.UUID) -> None:
 
 
 def _import(handle: JobHandle) -> None:
-    archive_key, leftover_id = handle.transaction(lambda session: _begin(session, handle))
-    _delete_unpublished(handle, leftover_id)
+    upload = handle.transaction(lambda session: _begin(session, handle))
+    _delete_unpublished(handle, upload.leftover_id)
     version_id = new_id()
     # Named before the first byte is written, so that whoever comes after a crash knows what to delete.
     handle.progress(_PHASE, 0.0, metrics={"version_id": str(version_id)})
     try:
-        _import_version(handle, version_id, archive_key)
+        _import_version(handle, version_id, upload)
     except BaseException:
         _delete_unpublished(handle, version_id)
         raise
 
 
-def _begin(session: Session, handle: JobHandle) -> tuple[str, uuid.UUID | None]:
-    """The archive's key, and the version that an earlier attempt may have left shards of."""
+@dataclass(frozen=True)
+class _Upload:
+    """What to import: an archive, the format that the user named, and the version that an earlier attempt left."""
+
+    archive_key: str
+    wanted_format: CorpusFormat | None
+    leftover_id: uuid.UUID | None
+
+
+def _begin(session: Session, handle: JobHandle) -> _Upload:
     corpus = begin_import(session, handle.claim)
     if corpus is None or corpus.archive_key is None:
         raise JobFailedError(f"corpus {handle.claim.subject_id} or its archive is gone", code="corpus_gone")
     leftover = (job_metrics(session, handle.claim.job_id) or {}).get("version_id")
-    return corpus.archive_key, None if leftover is None else uuid.UUID(leftover)
+    return _Upload(
+        corpus.archive_key,
+        None if corpus.wanted_format is None else CorpusFormat(corpus.wanted_format),
+        None if leftover is None else uuid.UUID(leftover),
+    )
 
 
-def _import_version(handle: JobHandle, version_id: uuid.UUID, archive_key: str) -> None:
+def _import_version(handle: JobHandle, version_id: uuid.UUID, upload: _Upload) -> None:
     context = handle.context
     with work_folder(context.work_root, f"{handle.claim.job_id}-{handle.claim.fence}") as scratch:
         version = import_archive(
-            context.storage.local_path(archive_key),
+            context.storage.local_path(upload.archive_key),
             context.storage,
             version_id,
             ImportLimits.from_settings(context.settings),
             scratch=scratch,
             threads=context.n_threads,
             on_progress=_Teller(handle),
+            wanted_format=upload.wanted_format,
         )
     handle.check()
     handle.transaction(lambda session: publish_version(session, handle.claim, version))

@@ -62,6 +62,24 @@ class RepairKind(StrEnum):
     SWAP = "swap"  # two blocks exchange their captions
 
 
+class CorpusFormat(StrEnum):
+    """How images and captions are laid out in an archive. docs/formats.md shows each."""
+
+    TABLE = "table"
+    OPEN_CLIP = "open_clip"
+    COCO = "coco"
+    KARPATHY = "karpathy"
+    FLICKR_TOKEN = "flickr_token"
+    KAGGLE_8K = "kaggle_8k"
+    KAGGLE_30K = "kaggle_30k"
+    IMAGEFOLDER = "imagefolder"
+    PARQUET_IMAGES = "parquet_images"
+    IMG2DATASET = "img2dataset"
+    WEBDATASET = "webdataset"
+    SIDECAR = "sidecar"
+    SCAN_PRECOMP = "scan_precomp"
+
+
 class RejectionCode(StrEnum):
     """Why an input row was not accepted."""
 
@@ -76,3 +94,4 @@ class RejectionCode(StrEnum):
     IMAGE_TOO_LARGE = "image_too_large"
     MEMBER_TOO_LARGE = "member_too_large"
     DAMAGED_MEMBER = "damaged_member"
+    NOT_DOWNLOADED = "not_downloaded"

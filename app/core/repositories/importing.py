@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.models import Corpus, CorpusState, CorpusVersion, JobState, new_id
-from app.core.models.states import RejectionCode
+from app.core.models.states import CorpusFormat, RejectionCode
 from app.core.repositories.copying import copy_rows
 from app.core.repositories.jobs import Claim, append_event, finish_job
 
@@ -53,6 +53,8 @@ class RejectionRecord:
     source_path: str | None
     code: RejectionCode
     detail: str
+    source_file: str | None = None
+    byte_offset: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class ImportedVersion:
     Attributes:
         n_read: caption rows, and images that no row names.
         n_captions: distinct normalised captions.
+        preflight: what can be told before any training, as the API shows it.
     """
 
     id: uuid.UUID
@@ -73,6 +76,8 @@ class ImportedVersion:
     image_column: str
     caption_column: str
     n_other_members: int
+    format: CorpusFormat = CorpusFormat.TABLE
+    preflight: dict[str, Any] | None = None  # Any: JSON
 
     def __post_init__(self) -> None:
         n_counted = len(self.pairs) + len(self.rejections)
@@ -106,7 +111,14 @@ _PAIR_TYPES = _OWNER_TYPES | {
     "row_number": "int4",
     "extra": "jsonb",
 }
-_REJECTION_TYPES = _OWNER_TYPES | {"row_number": "int4", "source_path": "text", "code": "text", "detail": "text"}
+_REJECTION_TYPES = _OWNER_TYPES | {
+    "row_number": "int4",
+    "source_path": "text",
+    "code": "text",
+    "detail": "text",
+    "source_file": "text",
+    "byte_offset": "int8",
+}
 
 
 def begin_import(session: Session, claim: Claim) -> Corpus | None:
@@ -144,6 +156,8 @@ def publish_version(session: Session, claim: Claim, version: ImportedVersion) ->
             number=number,
             image_column=version.image_column,
             caption_column=version.caption_column,
+            format=version.format.value,
+            preflight=version.preflight,
             **counts,
         )
     )
@@ -236,5 +250,8 @@ def _copy_rows(session: Session, workspace_id: uuid.UUID, version: ImportedVersi
         session,
         "rejections",
         _REJECTION_TYPES,
-        ((*owner, row.row_number, row.source_path, row.code.value, row.detail) for row in version.rejections),
+        (
+            (*owner, row.row_number, row.source_path, row.code.value, row.detail, row.source_file, row.byte_offset)
+            for row in version.rejections
+        ),
     )

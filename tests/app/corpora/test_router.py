@@ -40,6 +40,15 @@ class TestCreateCorpus:
     def test_space_around_its_name_is_dropped(self, client: TestClient) -> None:
         assert client.post("/v1/corpora", json={"name": "  birds "}).json()["name"] == "birds"
 
+    def test_its_format_may_be_named(self, client: TestClient) -> None:
+        corpus = client.post("/v1/corpora", json={"name": "birds", "format": "coco"}).json()
+        assert corpus["format"] == {"name": "coco", "is_forced": True, "why": None, "runners_up": []}
+
+    def test_a_format_that_is_not_known_is_refused(self, client: TestClient) -> None:
+        answer = client.post("/v1/corpora", json={"name": "birds", "format": "cocoa"})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["loc"] == "body.format"
+
     def test_its_times_are_utc(self, client: TestClient) -> None:
         corpus = client.post("/v1/corpora", json={"name": "birds"}).json()
         assert corpus["created_at"].endswith("Z")
@@ -278,7 +287,14 @@ class TestListRejections:
 
     def test_a_row_says_where_and_why(self, client: TestClient, corpus: Corpus) -> None:
         first = client.get(f"/v1/corpora/{corpus.id}/rejections").json()["items"][0]
-        assert first == {"row_number": 1, "source_path": "a.jpg", "code": "not_an_image", "detail": "is text"}
+        assert first == {
+            "row_number": 1,
+            "source_path": "a.jpg",
+            "code": "not_an_image",
+            "detail": "is text",
+            "source_file": None,
+            "byte_offset": None,
+        }
 
     def test_pages_join_to_those_of_the_newest_version(self, client: TestClient, corpus: Corpus) -> None:
         first = client.get(f"/v1/corpora/{corpus.id}/rejections", params={"limit": 2}).json()

@@ -14,7 +14,8 @@ class ImportLimits:
     Attributes:
         max_unpacked_ratio: unpacked bytes per archive byte beyond which an archive counts as a bomb.
         min_unpacked_bytes: unpacked bytes that any archive may reach, however small it is.
-        max_rows: rows of the manifest; each is held in memory until the end of the import.
+        max_json_bytes: of a JSON file that is read as a whole; in memory it is several times as large.
+        max_rows: rows of all tables; each is held in memory until the end of the import.
     """
 
     max_archive_bytes: int
@@ -26,6 +27,7 @@ class ImportLimits:
     shard_bytes: int
     max_unpacked_ratio: int = 100
     min_unpacked_bytes: int = 64 * _MIB
+    max_json_bytes: int = 512 * _MIB
     max_rows: int = 2_000_000
 
     @classmethod

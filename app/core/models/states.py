@@ -69,7 +69,7 @@ class CorpusFormat(StrEnum):
     OPEN_CLIP = "open_clip"
     COCO = "coco"
     KARPATHY = "karpathy"
-    FLICKR_TOKEN = "flickr_token"
+    FLICKR = "flickr"
     KAGGLE_8K = "kaggle_8k"
     KAGGLE_30K = "kaggle_30k"
     IMAGEFOLDER = "imagefolder"

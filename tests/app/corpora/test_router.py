@@ -47,7 +47,7 @@ class TestCreateCorpus:
     def test_a_format_that_is_not_known_is_refused(self, client: TestClient) -> None:
         answer = client.post("/v1/corpora", json={"name": "birds", "format": "cocoa"})
         assert answer.status_code == 422
-        assert answer.json()["errors"][0]["loc"] == "body.format"
+        assert answer.json()["errors"][0]["loc"] == ["body", "format"]
 
     def test_its_times_are_utc(self, client: TestClient) -> None:
         corpus = client.post("/v1/corpora", json={"name": "birds"}).json()

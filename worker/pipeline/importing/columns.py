@@ -29,6 +29,7 @@ CAPTION_NAMES = (
     "title",
     "description",
     "sentence",
+    "sentences",
     "comment",
     "alt_text",
     "raw",

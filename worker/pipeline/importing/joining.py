@@ -64,6 +64,8 @@ class ImageFinder:
         return found
 
     def _exactly(self, name: str) -> Member:
+        if not name:
+            raise ImageNotFoundError("no image belongs to it")
         if name not in self._members:
             raise ImageNotFoundError(f"the archive holds no file {printable(name)!r}")
         return self._members[name]

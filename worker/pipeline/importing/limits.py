@@ -15,6 +15,7 @@ class ImportLimits:
         max_unpacked_ratio: unpacked bytes per archive byte beyond which an archive counts as a bomb.
         min_unpacked_bytes: unpacked bytes that any archive may reach, however small it is.
         max_json_bytes: of a JSON file that is read as a whole; in memory it is several times as large.
+        max_row_group_bytes: of a parquet file's group of rows, unpacked, with the images inside.
         max_rows: rows of all tables; each is held in memory until the end of the import.
     """
 
@@ -28,6 +29,7 @@ class ImportLimits:
     max_unpacked_ratio: int = 100
     min_unpacked_bytes: int = 64 * _MIB
     max_json_bytes: int = 512 * _MIB
+    max_row_group_bytes: int = 2048 * _MIB
     max_rows: int = 2_000_000
 
     @classmethod

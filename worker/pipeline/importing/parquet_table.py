@@ -42,11 +42,11 @@ class ParquetTable:
             raise ArchiveRefusedError(
                 RefusalCode.TOO_MANY_ROWS, f"{printable(name)} has {n_rows} rows, at most {limits.max_rows} are allowed"
             )
-        if largest > limits.max_manifest_bytes or n_columns > _MAX_COLUMNS:
+        if largest > limits.max_row_group_bytes or n_columns > _MAX_COLUMNS:
             raise ArchiveRefusedError(
                 RefusalCode.MANIFEST_TOO_LARGE,
                 f"{printable(name)} has a row group of {largest} bytes and {n_columns} columns, at most "
-                f"{limits.max_manifest_bytes} and {_MAX_COLUMNS} are allowed",
+                f"{limits.max_row_group_bytes} and {_MAX_COLUMNS} are allowed",
             )
         schema = self._file.schema_arrow
         self.names: list[str] = list(schema.names)

@@ -30,7 +30,8 @@ class CaptionRow:
         fault: why the row is rejected before its image is looked at.
         file: the member that the row stands in, from whose folder `image` is looked for.
         byte_offset: where the row begins in that file; None where the file is no text.
-        member: name of the image's member where the format knows it; nothing is searched then.
+        member: name of the image's member where the format knows it, empty where there is none; nothing is searched
+            then.
     """
 
     number: int

@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import IO, Protocol, Self, cast
 
 from worker.pipeline.importing.archive import DamagedMemberError, Member, MemberIndex, refuse_link, refuse_special
 from worker.pipeline.importing.file_part import FilePart
@@ -99,9 +99,20 @@ class _WatchedFile(io.RawIOBase):
         return self._file.tell()
 
 
-def index_tar(
-    file: IO[bytes], n_bytes: int, index: MemberIndex, check: Callable[[], None], *, prefix: str = "", base: int = 0
-) -> None:
+class TarIndex(Protocol):
+    """What the members of a tar are added to. Each method may raise what refuses the archive."""
+
+    def count(self) -> None:
+        """Count one entry."""
+
+    def check_name(self, name: str) -> str:
+        """The canonical name."""
+
+    def add(self, name: str, n_bytes: int, place: int) -> None:
+        """Add a regular file whose bytes begin at `place`."""
+
+
+def index_tar(file: IO[bytes], n_bytes: int, index: TarIndex, check: Callable[[], None]) -> None:
     """Add the members of a tar to an index.
 
     Args:
@@ -109,8 +120,6 @@ def index_tar(
         n_bytes: its size.
         index: what they are added to.
         check: called for each member; it may raise.
-        prefix: put before each name, once the name itself has been checked.
-        base: added to the place of each member.
 
     Raises:
         ArchiveRefusedError: the tar is damaged, or holds what no archive may hold.
@@ -120,14 +129,14 @@ def index_tar(
         with tarfile.open(fileobj=cast("IO[bytes]", watched), mode="r:") as tar:
             while (info := tar.next()) is not None:
                 check()
-                _add(index, info, n_bytes, prefix, base)
+                _add(index, info, n_bytes)
                 tar.members.clear()  # type: ignore[attr-defined]  # typeshed omits it; it would keep every header
     except _FAULTS as error:
         raise ArchiveRefusedError(*_fault(error, file, n_bytes)) from error
     _check_end(watched.last_read, file)
 
 
-def _add(index: MemberIndex, info: tarfile.TarInfo, n_bytes: int, prefix: str, base: int) -> None:
+def _add(index: TarIndex, info: tarfile.TarInfo, n_bytes: int) -> None:
     index.count()
     if info.islnk() or info.issym():
         raise refuse_link(info.name)
@@ -140,8 +149,7 @@ def _add(index: MemberIndex, info: tarfile.TarInfo, n_bytes: int, prefix: str, b
         raise tarfile.ReadError(f"a header declares {info.size} bytes")
     if info.offset_data + info.size > n_bytes:
         raise _truncated(n_bytes)
-    name = index.check_name(info.name) if prefix else info.name
-    index.add(prefix + name, info.size, base + info.offset_data)
+    index.add(info.name, info.size, info.offset_data)
 
 
 def _fault(error: BaseException, file: IO[bytes], n_bytes: int) -> tuple[RefusalCode, str]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.after_commit import AfterCommit
 from app.core.errors import NotFoundError, WrongStateError
-from app.core.models import Corpus, CorpusState, JobKind
+from app.core.models import Corpus, CorpusState, CorpusVersion, JobKind
 from app.core.repositories import corpora
 from app.core.repositories.jobs import add_job
 from app.core.storage import Storage
@@ -88,3 +88,19 @@ def delete_corpus(session: Session, corpus: Corpus, storage: Storage, after_comm
         )
     for prefix in corpora.delete_corpus(session, corpus.id):
         after_commit.add(partial(storage.delete_prefix, prefix))
+
+
+def require_confirmed(version: CorpusVersion, *, is_confirmed: bool) -> None:
+    """Refuse a run of a version whose warnings nobody has confirmed.
+
+    Raises:
+        WrongStateError: `preflight_unconfirmed`.
+    """
+    if is_confirmed or version.preflight is None or not version.preflight["needs_confirmation"]:
+        return
+    told = "; ".join(f"{warning['code']}: {warning['detail']}" for warning in version.preflight["warnings"])
+    raise WrongStateError(
+        f"the import warns: {told}. See GET /v1/corpora/{version.corpus_id}/preflight, then mend the corpus or start "
+        "the run with confirm_warnings: true",
+        code="preflight_unconfirmed",
+    )

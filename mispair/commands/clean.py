@@ -9,6 +9,8 @@ from mispair.commands.jobs import follow_import, follow_run, upload_archive
 from mispair.commands.options import (
     ArchiveArgument,
     ConfigOption,
+    ConfirmOption,
+    CorpusFormatOption,
     DataOption,
     FdrOption,
     NoTtyOption,
@@ -37,6 +39,8 @@ def clean(
     threshold: ThresholdOption = None,
     fdr: FdrOption = None,
     name: Annotated[str | None, typer.Option(help="Name of the corpus. Default: the file's.")] = None,
+    corpus_format: CorpusFormatOption = None,
+    confirm_warnings: ConfirmOption = False,
     config: ConfigOption = None,
     settings: SetOption = None,
     data: DataOption = None,
@@ -51,9 +55,11 @@ def clean(
     if fdr is not None:
         # The run's own rate rather than the report's: a run that cannot be calibrated still ends in a report.
         wanted["fdr"] = fdr
+    if confirm_warnings:
+        wanted["confirm_warnings"] = True
     progress = open_progress(no_tty=no_tty)
     with open_client(data, url) as client:
-        corpus = upload_archive(client, progress, archive, name or corpus_name(archive))
+        corpus = upload_archive(client, progress, archive, name or corpus_name(archive), corpus_format)
         progress.say(f"corpus {corpus.id}")
         follow_import(client, progress, corpus)
         run = client.start_run(corpus.id, wanted)

@@ -9,14 +9,17 @@ from mispair.answers import Corpus, Run
 from mispair.client import Client
 from mispair.errors import MispairError
 from mispair.progress import Progress, Step
+from mispair.tables import printable
 
 _MIB = 1024 * 1024
 _MOST_REJECTIONS = 10_000  # 20 pages; a corpus with more is broken as a whole
 
 
-def upload_archive(client: Client, progress: Progress, archive: Path, name: str) -> Corpus:
+def upload_archive(
+    client: Client, progress: Progress, archive: Path, name: str, corpus_format: str | None = None
+) -> Corpus:
     """Create a corpus and send its archive; a refused archive leaves no empty corpus behind."""
-    corpus = client.create_corpus(name)
+    corpus = client.create_corpus(name, corpus_format)
     try:
         with progress.step(f"uploading {archive.name}") as step:
             return client.upload(corpus.id, archive, lambda sent, total: _show_bytes(step, sent, total))
@@ -45,8 +48,11 @@ def describe_import(client: Client, corpus: Corpus) -> list[str]:
     version = corpus.version
     if version is None:
         return []
+    taken_for = [] if corpus.format is None else [f"taken for {corpus.format.name}"]
+    if corpus.format is not None and corpus.format.why is not None:
+        taken_for = [f"{taken_for[0]}: {printable(corpus.format.why)}"]
     accepted = f"{version.n_accepted} pairs of {version.n_images} images accepted"
-    lines = [f"{version.n_read} rows read: {accepted}, {version.n_rejected} rejected"]
+    lines = [*taken_for, f"{version.n_read} rows read: {accepted}, {version.n_rejected} rejected"]
     if version.n_rejected:
         rejections = islice(client.rejections(corpus.id), _MOST_REJECTIONS)
         reasons = Counter(rejection.code for rejection in rejections)

@@ -32,7 +32,7 @@ FdrOption = Annotated[
 ArchiveArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="PATH", exists=True, dir_okay=False, readable=True, help="A zip or tar of images with captions.csv."
+        metavar="PATH", exists=True, dir_okay=False, readable=True, help="A zip, tar, tar.gz, tar.zst or parquet file."
     ),
 ]
 ConfigOption = Annotated[
@@ -44,6 +44,13 @@ SetOption = Annotated[
     typer.Option(
         "--set", metavar="KEY=VALUE", help="One run setting, such as seed=7 or model=vse_infty; may be repeated."
     ),
+]
+CorpusFormatOption = Annotated[
+    str | None,
+    typer.Option("--corpus-format", metavar="NAME", help="Such as coco or webdataset. Default: told from the content."),
+]
+ConfirmOption = Annotated[
+    bool, typer.Option("--confirm-warnings", help="Start the run although the import warns, see `mispair check`.")
 ]
 
 

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from mispair.commands.jobs import follow_import, upload_archive
-from mispair.commands.options import ArchiveArgument, DataOption, NoTtyOption, UrlOption, open_client
+from mispair.commands.options import (
+    ArchiveArgument,
+    CorpusFormatOption,
+    DataOption,
+    NoTtyOption,
+    UrlOption,
+    open_client,
+)
 from mispair.progress import open_progress
 
 
@@ -14,6 +21,7 @@ def upload(
     archive: ArchiveArgument,
     *,
     name: Annotated[str | None, typer.Option(help="Name of the corpus. Default: the file's.")] = None,
+    corpus_format: CorpusFormatOption = None,
     data: DataOption = None,
     url: UrlOption = None,
     no_tty: NoTtyOption = False,
@@ -21,7 +29,7 @@ def upload(
     """Upload a corpus and wait until it is imported. Prints the corpus id."""
     progress = open_progress(no_tty=no_tty)
     with open_client(data, url) as client:
-        corpus = upload_archive(client, progress, archive, name or corpus_name(archive))
+        corpus = upload_archive(client, progress, archive, name or corpus_name(archive), corpus_format)
         progress.say(f"corpus {corpus.id}")
         follow_import(client, progress, corpus)
     typer.echo(corpus.id)

@@ -1,7 +1,16 @@
 """Import of an archive into a corpus version."""
 
+from worker.pipeline.importing.checking import UnknownFormatError, check_path
 from worker.pipeline.importing.importing import import_archive, shard_prefix
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 
-__all__ = ["ArchiveRefusedError", "ImportLimits", "RefusalCode", "import_archive", "shard_prefix"]
+__all__ = [
+    "ArchiveRefusedError",
+    "ImportLimits",
+    "RefusalCode",
+    "UnknownFormatError",
+    "check_path",
+    "import_archive",
+    "shard_prefix",
+]

@@ -11,6 +11,7 @@ from worker.pipeline.importing.assembling import assemble_version
 from worker.pipeline.importing.image_store import store_images
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.opening import open_archive
+from worker.pipeline.importing.preflight import make_preflight
 from worker.pipeline.importing.reading import read_corpus
 from worker.pipeline.importing.shards import ShardWriter
 from worker.pipeline.importing.source import CorpusSource
@@ -58,6 +59,7 @@ def import_archive(
     ):
         on_progress(0.0)
         read = read_corpus(source, wanted_format)
+        preflight = make_preflight(source, read)
         n_wanted = max(1, len(read.joined.wanted))
         with ShardWriter(storage, shard_prefix(version_id), shard_bytes=limits.shard_bytes) as shards:
             stored = store_images(
@@ -68,4 +70,4 @@ def import_archive(
                 threads=threads,
                 on_image=lambda n_done: on_progress(_READING_SHARE + _IMAGES_SHARE * n_done / n_wanted),
             )
-    return assemble_version(version_id, read, stored)
+    return assemble_version(version_id, read, stored, preflight.as_json())

@@ -45,6 +45,11 @@ class ImportLimits:
             shard_bytes=settings.shard_bytes,
         )
 
+    @classmethod
+    def default(cls) -> "ImportLimits":
+        """Those of an operator who sets none, where there is no server to ask."""
+        return cls.from_settings(Settings.model_construct())
+
     def max_unpacked_bytes(self, archive_bytes: int) -> int:
         """Bytes that an archive of this size may unpack to."""
         allowed = max(self.max_unpacked_ratio * archive_bytes, self.min_unpacked_bytes)

@@ -5,7 +5,7 @@ import pytest
 from tests.worker.archives import parquet_bytes, tar_file
 from tests.worker.pipeline.importing.formats.conftest import GREEN, RED, Tell, as_json
 
-_TABLE = {
+_TABLE: dict[str, list[object]] = {
     "url": ["http://x.example/0", "http://x.example/1", "http://x.example/2"],
     "caption": ["red", "lost", "green"],
     "key": ["000000000", "000000001", "000000002"],

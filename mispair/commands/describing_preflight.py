@@ -23,8 +23,8 @@ def describe_preflight(told: Preflight) -> list[str]:
         ),
         *(f"  {one.n_images} images: {printable(one.caption)}" for one in captions.most_repeated),
         (
-            f"images: {images.n_sampled} looked at, {images.n_unreadable} unreadable; width {_told(images.width)}, height "
-            f"{_told(images.height)}"
+            f"images: {images.n_sampled} looked at, {images.n_unreadable} unreadable; width {_told(images.width)}, "
+            f"height {_told(images.height)}"
         ),
         f"a default run takes about {max(1, round(told.estimated_run_s / 60))} min on two CPU cores",
         *(f"{n_rows:>8} {code}" for code, n_rows in sorted(told.faults.items(), key=lambda item: -item[1])),

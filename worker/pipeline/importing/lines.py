@@ -50,6 +50,10 @@ class Lines:
             text = self._read(MAX_LINE_CHARS)
         return Line("", is_overlong=True, offset=start)
 
+    def close(self) -> None:
+        """Close the stream beneath as well."""
+        self._text.close()
+
     def give_back(self, lines: list[Line]) -> None:
         """Make these the next lines, in this order."""
         self._given_back.extendleft(reversed(lines))

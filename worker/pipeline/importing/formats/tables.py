@@ -32,9 +32,11 @@ def open_lines(source: CorpusSource, member: Member) -> Lines:
     """
     source.check_size(member, source.limits.max_manifest_bytes)
     try:
-        return Lines(source.resources.enter_context(source.archive.open(member)))
+        lines = Lines(source.resources.enter_context(source.archive.open(member)))
     except UnknownEncodingError as error:
         raise ArchiveRefusedError(RefusalCode.NOT_UTF8, f"{printable(member.name)}: {error}") from error
+    source.resources.callback(lines.close)
+    return lines
 
 
 def first_line(source: CorpusSource, member: Member) -> str:

@@ -1,5 +1,5 @@
 from crcl_core.checks.caption_language import CorpusLanguage, detect_languages
-from crcl_core.checks.caption_shift import CaptionShift, find_caption_shift
+from crcl_core.checks.caption_shift import MIN_SHIFT_IMAGES, CaptionShift, find_caption_shift
 from crcl_core.checks.caption_text import caption_scores
 from crcl_core.checks.corpus_checks import CorpusChecks, check_corpus
 from crcl_core.checks.image_quality import ImageMeasures, measure_image
@@ -9,6 +9,7 @@ from crcl_core.checks.near_duplicates import NearDuplicates, find_near_duplicate
 __all__ = [
     "CAPTION_THRESHOLDS",
     "IMAGE_THRESHOLDS",
+    "MIN_SHIFT_IMAGES",
     "CaptionIssue",
     "CaptionShift",
     "CorpusChecks",

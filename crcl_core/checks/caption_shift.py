@@ -10,7 +10,7 @@ import numpy as np
 
 from crcl_core.types import FloatArray
 
-_MIN_IMAGES = 100
+MIN_SHIFT_IMAGES = 100
 _MAX_OFFSET = 10
 _MAX_WORDS = 1_000
 _MIN_IMAGES_A_WORD = 5
@@ -56,7 +56,7 @@ def find_caption_shift(thumbnails: FloatArray, captions: Sequence[str], *, seed:
     """
     n_images = len(captions)
     words = _word_weights(captions)
-    if n_images < _MIN_IMAGES or not words.size:
+    if n_images < MIN_SHIFT_IMAGES or not words.size:
         return None
     pixels = np.where(np.isfinite(thumbnails), thumbnails, np.nanmean(thumbnails, axis=0, keepdims=True))
     if not np.isfinite(pixels).all():

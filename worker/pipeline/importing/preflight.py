@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.core.models import RejectionCode
-from crcl_core.checks import detect_languages, find_caption_shift
+from crcl_core.checks import MIN_SHIFT_IMAGES, detect_languages, find_caption_shift
 from crcl_core.data.captions import normalise_caption
 from worker.pipeline.importing.image_sample import ImageSample
 from worker.pipeline.importing.printable_text import printable
@@ -22,7 +22,7 @@ _SAMPLES_A_CODE = 5
 _REPEATED = 5
 _LANGUAGE_SAMPLE = 300
 _SIZE_SAMPLE = 200
-_WINDOW_IMAGES = 500  # enough to tell a shift; two of them tell one that begins midway
+_STRETCH = 500  # images at the start and at the end that are looked at for a shift
 
 
 @dataclass(frozen=True)
@@ -205,22 +205,29 @@ def _shift_warnings(sample: ImageSample, captions_of: dict[str, list[str]]) -> I
     in_order = sorted(names)
     orders = {"in the order of the rows": names} | ({} if in_order == names else {"sorted by name": in_order})
     for told, order in orders.items():
-        for window in _windows(order):
-            texts = [" ".join(captions_of[name]) for name in window]
-            shift = find_caption_shift(sample.thumbnails(window), texts)
+        looked_at = order if len(order) <= 2 * _STRETCH else [*order[:_STRETCH], *order[-_STRETCH:]]
+        pixels = sample.thumbnails(looked_at)
+        texts = [" ".join(captions_of[name]) for name in looked_at]
+        for window in _windows(len(looked_at)):
+            shift = find_caption_shift(pixels[window], texts[window])
             if shift is not None:
+                first, last = (printable(looked_at[window][end]) for end in (0, -1))
                 yield Warned(
                     "shifted_captions",
-                    f"from {printable(window[0])} to {printable(window[-1])}, {told}, captions fit the image "
+                    f"between {first} and {last}, {told}, captions fit the image "
                     f"{abs(shift.offset)} further {'on' if shift.offset > 0 else 'back'} better than their own",
                 )
                 return
 
 
-def _windows(names: Sequence[str]) -> list[Sequence[str]]:
-    if len(names) <= 2 * _WINDOW_IMAGES:
-        return [names]
-    return [names[:_WINDOW_IMAGES], names[-_WINDOW_IMAGES:]]
+def _windows(n_images: int) -> list[slice]:
+    """The whole, its halves and its quarters, where these are long enough to tell anything."""
+    parts = [n_parts for n_parts in (1, 2, 4) if n_images // n_parts >= MIN_SHIFT_IMAGES]
+    return [
+        slice(part * n_images // n_parts, (part + 1) * n_images // n_parts)
+        for n_parts in parts
+        for part in range(n_parts)
+    ]
 
 
 def _samples(read: ReadCorpus) -> list[Unjoined]:

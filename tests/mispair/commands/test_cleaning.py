@@ -1,11 +1,12 @@
 import io
+import json
 import threading
 from pathlib import Path
 
 import pytest
 
 from mispair.client import Client
-from mispair.commands.cleaning import Cleaning, clean_once
+from mispair.commands.cleaning import Choices, Cleaning, clean_once
 from mispair.errors import JobFailedError, StoppedWaitingError
 from mispair.progress import PlainProgress
 from tests.mispair.fake_server import FakeServer
@@ -28,6 +29,12 @@ class TestCleanOnce:
         assert not second.is_new
         assert second.run.id == first.run.id
         assert {request.method for request in fake.requests} == {"GET"}
+
+    def test_what_the_user_decides_is_sent(self, client: Client, archive: Path, fake: FakeServer) -> None:
+        choices = Choices(corpus_format="coco", confirm_warnings=True)
+        clean_once(client, PlainProgress(io.StringIO()), archive, "birds", threading.Event(), choices)
+        sent = [json.loads(request.content) for request in fake.requests if request.method == "POST"]
+        assert sent == [{"name": "birds", "format": "coco"}, {"confirm_warnings": True}]
 
     def test_other_bytes_are_another_corpus(self, client: Client, archive: Path) -> None:
         first = clean(client, archive)

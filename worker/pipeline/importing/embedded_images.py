@@ -1,7 +1,7 @@
 """Images that lie in the cells of a table, as members of an archive."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, final
 
 from worker.pipeline.importing.archive import Archive, DamagedMemberError, Member
@@ -27,16 +27,18 @@ class EmbeddedImages:
 
     Args:
         source: the archive; it stays the owner of all files.
+        tables: the members that images are taken out of; their size says how much these may unpack to.
     """
 
-    def __init__(self, source: CorpusSource) -> None:
+    def __init__(self, source: CorpusSource, tables: Sequence[Member]) -> None:
         self._outer: Archive = source.archive
         self.kind = source.archive.kind
         self._file: IO[bytes] = source.temporary_file()
         self._n_bytes = 0
         self._max_bytes = source.limits.max_member_bytes
-        # Cells that decompress to more than any archive may hold are a bomb, wherever they lie.
-        self._produced = ProducedBytes(source.limits.max_archive_bytes)
+        # A small file may point to one large cell from many rows.
+        n_table_bytes = sum(table.n_bytes for table in tables)
+        self._produced = ProducedBytes(source.limits.max_unpacked_bytes(n_table_bytes))
         self._members = dict(source.archive.members)
 
     @property

@@ -12,6 +12,7 @@ from worker.pipeline.importing.printable_text import printable
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 
 _BATCH_ROWS = 256
+_IMAGE_BATCH_ROWS = 16  # a file may hold one large cell and point to it from many rows
 _MAX_COLUMNS = 1000
 # What pyarrow raises on damaged input, beside its own errors.
 _FAULTS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, NotImplementedError,
@@ -52,16 +53,19 @@ class ParquetTable:
         self.names: list[str] = list(schema.names)
         self.types: dict[str, pa.DataType] = {field.name: field.type for field in schema}
 
-    def records(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:  # Any: typed values
+    def records(
+        self, names: Sequence[str] | None = None, *, with_images: bool = False
+    ) -> Iterator[dict[str, Any]]:  # Any: typed values
         """Every record, in order.
 
         Args:
             names: only these columns.
+            with_images: cells may be large; fewer are held at once.
 
         Raises:
             ArchiveRefusedError: `unreadable_table`.
         """
-        batches = self._batches(names)
+        batches = self._batches(names, _IMAGE_BATCH_ROWS if with_images else _BATCH_ROWS)
         while True:
             try:
                 batch = next(batches, None)
@@ -73,9 +77,9 @@ class ParquetTable:
                 raise self._unreadable(error) from error
             yield from records
 
-    def _batches(self, names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    def _batches(self, names: Sequence[str] | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
         yield from self._file.iter_batches(
-            batch_size=_BATCH_ROWS, columns=None if names is None else list(names), use_threads=False
+            batch_size=batch_rows, columns=None if names is None else list(names), use_threads=False
         )
 
     def _unreadable(self, error: BaseException) -> ArchiveRefusedError:

@@ -56,7 +56,7 @@ class Img2DatasetFormat:
         files |= {name for name in source.members if _STATS.fullmatch(posixpath.basename(name))}
         first = open_table(source, match.files[0])
         if image_column(first) is not None:
-            images = EmbeddedImages(source)
+            images = EmbeddedImages(source, match.files)
             columns = table_columns(first, match.files[0])
             return FormatRows(columns, _rows_with_images(source, match.files, images), images, files)
         shards = find_shards(source)

@@ -51,7 +51,7 @@ class ParquetImagesFormat:
         Raises:
             ArchiveRefusedError: `no_caption_column`, or a file cannot be read.
         """
-        images = EmbeddedImages(source)
+        images = EmbeddedImages(source, match.files)
         columns = table_columns(open_table(source, match.files[0]), match.files[0])
         rows = _rows(source, match.files, images)
         return FormatRows(columns, rows, images, {member.name for member in match.files})
@@ -109,7 +109,7 @@ def table_rows(
         reject: given the number of a record and the record as JSON, its row where it is rejected for other reasons.
     """
     columns = table_columns(table, member)
-    for number, record in enumerate(table.records(), start=1):
+    for number, record in enumerate(table.records(with_images=True), start=1):
         cell = _Cell.of(record.pop(columns.image))
         value = storable(record)
         fault = text_fault(value)

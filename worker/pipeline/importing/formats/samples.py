@@ -12,7 +12,7 @@ from worker.pipeline.importing.image_names import IMAGE_SUFFIXES
 from worker.pipeline.importing.json_values import UnfitJsonError, read_object
 from worker.pipeline.importing.member_names import is_junk
 from worker.pipeline.importing.object_rows import id_text, object_captions
-from worker.pipeline.importing.printable_text import is_valid_text, printable
+from worker.pipeline.importing.printable_text import is_valid_text, printable, storable_name
 from worker.pipeline.importing.rows import CaptionRow, RowFault
 from worker.pipeline.importing.text_encoding import UnknownEncodingError, sniff_encoding
 
@@ -73,7 +73,8 @@ def sample_rows(archive: Archive, sample: Sample, number: int, files: set[str]) 
     file = next(sample.texts[suffix].name for suffix in TEXT_SUFFIXES if suffix in sample.texts)
     image = sample.images[0] if sample.images else None
     names = {member.name for member in sample.texts.values()}
-    base = CaptionRow(number, image or sample.key, source_id=sample.key, file=file, member=image or "")
+    key = storable_name(sample.key)
+    base = CaptionRow(number, storable_name(image or sample.key), source_id=key, file=file, member=image or "")
     try:
         value = _object(archive, sample.texts.get(".json"))
         text = _text(archive, sample)
@@ -96,7 +97,7 @@ def sample_rows(archive: Archive, sample: Sample, number: int, files: set[str]) 
             number,
             base.image,
             caption=caption or "",
-            source_id=id_text(value.get("id")) or sample.key,
+            source_id=id_text(value.get("id")) or key,
             extra=extra,
             file=file,
             member=base.member,

@@ -1,4 +1,4 @@
-"""Whatever bytes a format meets, there are rows that add up, or a refusal with a code. Never anything else."""
+"""Whatever bytes a format meets, there are rows that add up and can be stored, or a refusal with a code."""
 
 import tempfile
 import uuid
@@ -14,6 +14,7 @@ from app.core.repositories.importing import ImportedVersion
 from app.core.storage import LocalStorage
 from tests.worker.archives import image_bytes, parquet_bytes, tar_file, zip_file
 from worker.pipeline.importing import ArchiveRefusedError, ImportLimits, RefusalCode, import_archive
+from worker.pipeline.importing.json_values import check_texts
 
 _IMAGE = image_bytes()
 _LIMITS = ImportLimits(
@@ -104,10 +105,11 @@ def imported(name: str, data: bytes, wanted: CorpusFormat | None) -> ImportedVer
                 wanted_format=wanted,
             )
         except ArchiveRefusedError as error:
-            return _refused(error)
+            _require_known(error)
+            return None
 
 
-def _refused(error: ArchiveRefusedError) -> None:
+def _require_known(error: ArchiveRefusedError) -> None:
     RefusalCode(error.code)  # raises what the test fails with
 
 
@@ -115,6 +117,9 @@ def check(name: str, data: bytes, wanted: CorpusFormat | None) -> None:
     version = imported(name, data, wanted)
     if version is not None:
         assert version.n_read == len(version.pairs) + len(version.rejections)
+        pairs = [(one.caption, one.source_id, one.source_path, one.pair_key, one.extra) for one in version.pairs]
+        rejections = [(one.detail, one.source_path, one.source_file) for one in version.rejections]
+        check_texts([version.preflight, list(map(list, pairs)), list(map(list, rejections))])
 
 
 class TestAnyBytes:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ class TestParquetImages:
         cells = [b"\0" * (limits.max_member_bytes + 1), RED]
         told = tell({"a.parquet": parquet_bytes({"png": cells, "text": ["x", "red"]})})
         assert told.rejected == [("a.parquet", 1, "member_too_large")]
+
+    def test_one_cell_that_many_rows_point_to_is_a_bomb(self, tell: Tell, limits: ImportLimits) -> None:
+        object.__setattr__(limits, "min_unpacked_bytes", 2**20)
+        object.__setattr__(limits, "max_unpacked_ratio", 2)
+        cells = [RED + os.urandom(2**17)] * 40
+        data = parquet_bytes({"png": cells, "text": ["x"] * 40})
+        assert len(data) < 2**18
+        assert refusal(tell, {"a.parquet": data}).code == "archive_bomb"
 
     def test_no_caption(self, tell: Tell) -> None:
         assert (

@@ -25,6 +25,10 @@ class TestOneShard:
         told = tell(tar_file(tmp_path / "a.tar", _SHARD | {"0003.txt": b"lost"}))
         assert told.rejected == [("0003.txt", 2, "missing_image"), (None, None, "no_caption_for_image")]
 
+    def test_a_name_that_is_no_text_can_be_stored(self, tmp_path: Path, tell: Tell) -> None:
+        told = tell(tar_file(tmp_path / "a.tar", {"caf\udce9.jpg": RED, "caf\udce9.txt": b"red"}))
+        assert (told.pairs, told.ids) == ([("caf\\xe9.jpg", "red")], ["caf\\xe9"])
+
 
 class TestShards:
     def test_they_are_opened_in_a_zip_and_in_a_tar(self, tmp_path: Path, tell: Tell, store: LocalStorage) -> None:

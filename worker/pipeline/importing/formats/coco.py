@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 from app.core.models import CorpusFormat, RejectionCode
@@ -16,6 +17,8 @@ from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 from worker.pipeline.importing.rows import CaptionRow, FormatRows, RowFault
 from worker.pipeline.importing.source import CorpusSource
 
+# The same images are called COCO_train2014_000000000009.jpg in 2014 and 000000000009.jpg in 2017.
+_NUMBER = re.compile(r"(\d{12})\.jpg", re.IGNORECASE)
 _LISTS = re.compile(rb'"(annotations|images)"\s*:\s*\[')
 _OF_COCO = re.compile(rb'"(annotations|file_name|licenses|coco_url)"')
 
@@ -53,6 +56,7 @@ class CocoFormat:
 def _rows(source: CorpusSource, members: Sequence[Member]) -> Iterator[CaptionRow]:
     n_annotations = 0
     has_captions = False
+    renamed = _RenamedImages(source.images)
     for member in members:
         document = read_document(source, member)
         annotations = entries_of(document, "annotations", member)
@@ -60,7 +64,8 @@ def _rows(source: CorpusSource, members: Sequence[Member]) -> Iterator[CaptionRo
         # Boxes and keypoints lie beside the captions in COCO's own archives.
         if any(isinstance(one, dict) and "caption" in one for one in annotations):
             has_captions = True
-            yield from _captions(annotations, _images(document, member), member.name)
+            rows = _captions(annotations, _images(document, member), member.name)
+            yield from (renamed.found(row) for row in rows)
     if not has_captions:
         names = ", ".join(printable(member.name) for member in members[:5])
         raise ArchiveRefusedError(
@@ -68,6 +73,25 @@ def _rows(source: CorpusSource, members: Sequence[Member]) -> Iterator[CaptionRo
             f"{names}: {n_annotations} annotations without a caption, such as instances or keypoints; expected "
             "captions_*.json",
         )
+
+
+@final
+class _RenamedImages:
+    """Finds images that the archive holds under the name of another year."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._base_names = {posixpath.basename(name) for name in names}
+        self._by_number: dict[str, str | None] = {}  # None: several have it
+        for name in names:
+            if (number := _NUMBER.search(name)) is not None:
+                self._by_number[number[1]] = None if number[1] in self._by_number else name
+
+    def found(self, row: CaptionRow) -> CaptionRow:
+        """The row with its image's member, where its own name is not in the archive and its number is."""
+        if row.image is None or posixpath.basename(row.image) in self._base_names:
+            return row
+        number = _NUMBER.search(row.image)
+        return row if number is None else replace(row, member=self._by_number.get(number[1]))
 
 
 def _images(document: dict[str, Any], member: Member) -> dict[Any, dict[str, Any]]:  # Any: JSON

@@ -26,7 +26,10 @@ class WebDatasetFormat:
         """Certain where shards lie in the archive; likely for a tar in which half of the images have a text."""
         shards = find_shards(source)
         if shards:
-            return Match(Strength.CERTAIN, f"the archive holds {len(shards)} .tar shards", shards)
+            # Beside a table the tars may hold its images rather than samples of their own.
+            is_alone = not source.with_suffix(".csv", ".tsv", ".jsonl")
+            strength = Strength.CERTAIN if is_alone else Strength.LIKELY
+            return Match(strength, f"the archive holds {len(shards)} .tar shards", shards)
         samples = group_samples(source.members, by_first_dot).values()
         n_images = sum(bool(sample.images) for sample in samples)
         n_paired = sum(bool(sample.images and sample.texts) for sample in samples)

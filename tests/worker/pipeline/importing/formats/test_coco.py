@@ -26,6 +26,17 @@ class TestCoco:
         assert told.ids == ["661611"]
         assert told.extra == [{"image_id": 9, "coco_url": "http://images.example/9.jpg", "width": 8}]
 
+    @pytest.mark.parametrize(
+        ("told", "held"),
+        [
+            ("COCO_train2014_000000000009.jpg", "train2017/000000000009.jpg"),
+            ("000000000009.jpg", "train2014/COCO_train2014_000000000009.jpg"),
+        ],
+    )
+    def test_an_image_may_bear_the_name_of_another_year(self, told: str, held: str, tell: Tell) -> None:
+        document = captions(_NINE, images=[{"id": 9, "file_name": told}])
+        assert tell({held: RED, "captions_train.json": document}).pairs == [(told, "a red square")]
+
     def test_several_documents_are_joined(self, tell: Tell) -> None:
         other = captions(
             {"id": 5, "image_id": 1, "caption": "blue"}, images=[{"id": 1, "file_name": "000000000001.jpg"}]

@@ -151,6 +151,7 @@ class ReportRow:
         correspondence_low, correspondence_high: what single rounds would say; None where the run is not calibrated.
         expected_precision_at_cut: the share of mismatches to expect down to this rank.
         lemon_score, similarity_score: what other scorers say, where the run was asked for them.
+        caption_place: among the captions of its image, 1 = the best; None where nothing tells.
         is_near_duplicate, near_duplicate_set: whether the image is nearly another one; None where that is not known.
     """
 
@@ -178,6 +179,7 @@ class ReportRow:
     expected_precision_at_cut: float | None = None
     lemon_score: float | None = None
     similarity_score: float | None = None
+    caption_place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,22 @@ class SearchAnswer:
 
     items: tuple[Hit, ...]
     query: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What lies nearest, nearest first."""
+
+    images: tuple[Hit, ...]
+    captions: tuple[Hit, ...]
+
+
+@dataclass(frozen=True)
+class PairNeighbours:
+    """The neighbours of a pair's image and those of its caption, itself left out."""
+
+    of_image: Neighbours
+    of_caption: Neighbours
 
 
 @dataclass(frozen=True)

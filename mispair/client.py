@@ -16,6 +16,7 @@ from mispair.answers import (
     CorpusVersion,
     JobEvent,
     Key,
+    PairNeighbours,
     Rejection,
     ReportRow,
     Run,
@@ -341,6 +342,10 @@ class Client:
             body = {**query, **plain, "filters": filters}
             answer = self._connection.request("POST", path, json={k: v for k, v in body.items() if v is not None})
         return parse_answer(SearchAnswer, answer)
+
+    def neighbours(self, run_id: str, pair_id: str, *, k: int = 8) -> PairNeighbours:
+        """The k images and k captions nearest to the image of a pair, and those nearest to its caption."""
+        return self._get(PairNeighbours, _path("runs", run_id, "pairs", pair_id, "neighbours"), {"k": k})
 
     def create_key(self, name: str, expires_at: datetime | None = None) -> Key:
         """Create a key; its secret text is in this answer only."""

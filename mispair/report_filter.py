@@ -16,6 +16,7 @@ class ReportFilter:
         image_id: only this image's pairs.
         words: only captions with these words.
         reason: only pairs with this reason code, such as better_caption; docs/reason-codes.md lists them.
+        best_captions: only so many captions of each image, those that fit it best.
     """
 
     threshold: float | None = None
@@ -26,6 +27,7 @@ class ReportFilter:
     image_id: str | None = None
     words: str | None = None
     reason: str | None = None
+    best_captions: int | None = None
 
     def parameters(self) -> dict[str, str | float | None]:
         """Query parameters, by their names on the wire."""

@@ -47,7 +47,7 @@ class CaptionFactsView(WireModel):
 
 
 class ImageFactsView(WireModel):
-    """Sizes in pixels, of a sample, from the images' headers."""
+    """Sizes in pixels, of a sample."""
 
     n_sampled: int
     n_unreadable: int
@@ -72,7 +72,9 @@ class PreflightView(WireModel):
     n_images: int = Field(description="files with a caption; equal contents are not yet told")
     n_images_without_caption: int
     n_other_files: int
-    faults: dict[str, int] = Field(description="rows by rejection code, before any image is decoded")
+    faults: dict[str, int] = Field(
+        description="rows by rejection code, apart from what is wrong with the images themselves"
+    )
     samples: list[UnjoinedView] = Field(description="the first few of each reason")
     captions: CaptionFactsView
     images: ImageFactsView

@@ -23,7 +23,11 @@ _JPEG_QUALITY = 85
 
 @dataclass(frozen=True)
 class StoredImage:
-    """Where an image's original bytes lie, and what they are."""
+    """Where an image's original bytes lie, and what they are.
+
+    Attributes:
+        readable_place: (key, offset, bytes) of what to decode, see `Image.readable_place`.
+    """
 
     id: uuid.UUID
     corpus_version_id: uuid.UUID
@@ -33,6 +37,7 @@ class StoredImage:
     n_bytes: int
     media_type: str
     filename: str
+    readable_place: tuple[str, int, int]
 
 
 def get_image(session: Session, workspace_id: uuid.UUID, image_id: uuid.UUID) -> StoredImage:
@@ -61,7 +66,7 @@ def stream_image(storage: Storage, image: StoredImage) -> Generator[bytes, None,
 
 def open_image(storage: Storage, image: StoredImage, *, max_pixels: int) -> PillowImage.Image:
     """The pixels of a stored image, upright and in RGB."""
-    return decode_image(_read_whole(storage, image), max_pixels=max_pixels)
+    return decode_image(_read_readable(storage, image), max_pixels=max_pixels)
 
 
 def thumbnail(storage: Storage, image: StoredImage, *, longest_px: int, max_pixels: int) -> bytes:
@@ -73,7 +78,7 @@ def thumbnail(storage: Storage, image: StoredImage, *, longest_px: int, max_pixe
         longest_px: longest side; a smaller image keeps its size.
         max_pixels: the most pixels that are decoded.
     """
-    small = decode_image(_read_whole(storage, image), max_pixels=max_pixels, shrink_to_px=longest_px)
+    small = decode_image(_read_readable(storage, image), max_pixels=max_pixels, shrink_to_px=longest_px)
     small.thumbnail((longest_px, longest_px), PillowImage.Resampling.LANCZOS)
     jpeg = BytesIO()
     small.save(jpeg, "JPEG", quality=_JPEG_QUALITY)
@@ -85,8 +90,8 @@ def _read(storage: Storage, image: StoredImage, start: int) -> bytes:
     return storage.read_range(image.shard_key, image.shard_offset + start, n_bytes)
 
 
-def _read_whole(storage: Storage, image: StoredImage) -> bytes:
-    return storage.read_range(image.shard_key, image.shard_offset, image.n_bytes)
+def _read_readable(storage: Storage, image: StoredImage) -> bytes:
+    return storage.read_range(*image.readable_place)
 
 
 def _stored(image: Image) -> StoredImage:
@@ -99,4 +104,5 @@ def _stored(image: Image) -> StoredImage:
         n_bytes=image.n_bytes,
         media_type=image.media_type,
         filename=PurePosixPath(image.source_path).name or str(image.id),
+        readable_place=image.readable_place,
     )

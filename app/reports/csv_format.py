@@ -56,6 +56,7 @@ def _cells(entry: ReportEntry, text: Callable[[str], str]) -> Sequence[object]:
         entry.expected_precision_at_cut,
         entry.lemon_score,
         entry.similarity_score,
+        entry.caption_place,
     )
 
 

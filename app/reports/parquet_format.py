@@ -43,6 +43,7 @@ def encode_parquet(batches: Batches) -> Generator[bytes, None, None]:
             pa.field("expected_precision_at_cut", pa.float32()),
             pa.field("lemon_score", pa.float32()),
             pa.field("similarity_score", pa.float32()),
+            pa.field("caption_place", pa.int32()),
         ]
     )
     buffer = _Drained()

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Query, Response
 from app.core.models import ReasonCode
 from app.core.repositories import reports
 from app.core.repositories.reports import ReportFilter
+from app.cut import CutDep
 from app.dependencies import Page, ResourcesDep, SessionDep, StorageDep, WorkspaceId
 from app.pagination import view_page
 from app.problems import problems
 from app.reports import service
 from app.reports.downloads import ReportFormat, report_encoder, report_filename, stream_report
 from app.reports.schemas import PairDetail, ReportRowView
-from app.reports.service import Cut
 from app.resources import Resources
 from app.runs.schemas import RunSummary
 from app.runs.service import PublishedRun, get_published_run
@@ -28,19 +28,6 @@ _MAX_RANK = 2**31 - 1
 _NO_NUL = r"^[^\x00]*$"  # PostgreSQL's text cannot hold it, so no caption does
 
 Share = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)]
-Threshold = Annotated[
-    float | None,
-    Query(ge=0, le=1, allow_inf_nan=False, description="correspondence below it is flagged; default: the run's"),
-]
-FalseDiscoveryRate = Annotated[
-    float | None,
-    Query(
-        gt=0,
-        lt=1,
-        allow_inf_nan=False,
-        description="instead of a threshold: flag the most at which this share of the flagged is expected to be wrong",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -55,12 +42,7 @@ def get_published(run_id: uuid.UUID, session: SessionDep, workspace_id: Workspac
     return get_published_run(session, workspace_id, run_id)
 
 
-def get_cut(threshold: Threshold = None, fdr: FalseDiscoveryRate = None) -> Cut:
-    return Cut(threshold, fdr)
-
-
 PublishedRunDep = Annotated[PublishedRun, Depends(get_published)]
-CutDep = Annotated[Cut, Depends(get_cut)]
 
 
 def get_wanted_report(
@@ -78,6 +60,10 @@ def get_wanted_report(
     near_duplicate: Annotated[
         bool | None, Query(description="only pairs whose image is nearly another one, or only the others")
     ] = None,
+    best_captions: Annotated[
+        int | None,
+        Query(ge=1, le=_MAX_RANK, description="only so many captions of each image, those that fit it best"),
+    ] = None,
 ) -> WantedReport:
     rows = ReportFilter(
         threshold=service.threshold_of(session, run, cut),
@@ -88,6 +74,7 @@ def get_wanted_report(
         caption_words=service.caption_words(q),
         reason_code=reason,
         is_near_duplicate=near_duplicate,
+        best_captions=best_captions,
     )
     return WantedReport(run, rows)
 

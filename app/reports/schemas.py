@@ -62,6 +62,10 @@ class ReportRowView(WireModel):
         description="the encoder's own cosine as (1 + cosine) / 2; low = bad; null where the run was not asked for it, "
         "or the encoder has no joint space"
     )
+    caption_place: int | None = Field(
+        description="where the caption stands among those of its image, 1 = the best, by models that did not see the "
+        "pair and by the image's other captions; null with `method: crcl`, and in older runs"
+    )
 
 
 class PairFinding(WireModel):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
 from app.core.errors import AppError, UnavailableError, WrongStateError
@@ -101,6 +103,22 @@ class _OpenRun:
     indexes: Mapping[Returns, "VectorIndex"]
     pairs: PairTable
 
+    def nearest(
+        self, vector: npt.NDArray[np.float32], returns: Returns, k: int, condition: PairCondition
+    ) -> tuple[EngineHit, ...]:
+        """The k nearest to a vector, (1, D), that have at least one pair that passes, best first."""
+        index, groups = self.indexes[returns], self.pairs.groups(returns)
+        passing = self.pairs.passing(condition)
+        allowed = None if passing is None else groups.with_any(passing, index.n)
+        scores, ordinals = index.search(vector, k, allowed)
+        hits = []
+        for score, ordinal in zip(scores[0].tolist(), ordinals[0].tolist(), strict=True):
+            if ordinal < 0:
+                break  # fewer than k are allowed
+            pairs = groups.members(ordinal, passing)
+            hits.append(EngineHit(score, ordinal, tuple(pairs[:_MAX_PAIRS_OF_HIT].tolist()), len(pairs)))
+        return tuple(hits)
+
 
 @final
 class SearchEngine:
@@ -149,17 +167,33 @@ class SearchEngine:
         encoder = self._encoder_of(run) if needs_encoder else None
         open_run = self._runs.get(run.artefact_prefix, lambda: self._open(run))
         embedded = _embed(encoder, open_run, query, run.n_grid_regions)
-        index, groups = open_run.indexes[returns], open_run.pairs.groups(returns)
-        passing = open_run.pairs.passing(condition)
-        allowed = None if passing is None else groups.with_any(passing, index.n)
-        scores, ordinals = index.search(embedded.vector, k, allowed)
-        hits = []
-        for score, ordinal in zip(scores[0].tolist(), ordinals[0].tolist(), strict=True):
-            if ordinal < 0:
-                break  # fewer than k are allowed
-            pairs = groups.members(ordinal, passing)
-            hits.append(EngineHit(score, ordinal, tuple(pairs[:_MAX_PAIRS_OF_HIT].tolist()), len(pairs)))
-        return EngineAnswer(tuple(hits), embedded.unknown_words)
+        return EngineAnswer(open_run.nearest(embedded.vector, returns, k, condition), embedded.unknown_words)
+
+    def neighbours(
+        self, run: SearchableRun, pair: int, *, of: Returns, returns: Returns, k: int
+    ) -> tuple[EngineHit, ...]:
+        """The k nearest images or distinct captions to the image or to the caption of a pair, itself left out.
+
+        It needs no encoder: the vector is the index's own.
+
+        Args:
+            run: where to look.
+            pair: its ordinal.
+            of: whether the neighbours of its image or of its caption are wanted.
+            returns: what they are.
+            k: at most so many.
+
+        Raises:
+            DamagedArtefactError: a file of the run cannot be read.
+        """
+        open_run = self._runs.get(run.artefact_prefix, lambda: self._open(run))
+        item = open_run.pairs.group_of_pair(of, pair)
+        is_same_kind = of is returns
+        hits = open_run.nearest(
+            open_run.indexes[of].vectors(np.array([item])), returns, k + int(is_same_kind), PairCondition(0.0)
+        )
+        others = [hit for hit in hits if not (is_same_kind and hit.ordinal == item)]
+        return tuple(others[:k])
 
     def _encoder_of(self, run: SearchableRun) -> OpenEncoder:
         if run.encoder not in self._specs:

@@ -66,6 +66,10 @@ class PairTable:
         """The pairs of each image, or of each distinct caption."""
         return self._groups[returns]
 
+    def group_of_pair(self, returns: Returns, pair: int) -> int:
+        """The image, or the distinct caption, of a pair."""
+        return self._groups[returns].of_pair(pair)
+
     def passing(self, condition: PairCondition) -> MaskArray | None:
         """(N,) which pairs pass, or None where all of them do.
 
@@ -95,6 +99,10 @@ class Groups:
         self._pairs: IndexArray = np.argsort(self._group_of, kind="stable").astype(np.int32)
         n_groups = int(self._group_of.max(initial=-1)) + 1
         self._ends = np.cumsum(np.bincount(self._group_of, minlength=n_groups))
+
+    def of_pair(self, pair: int) -> int:
+        """The group of a pair."""
+        return int(self._group_of[pair])
 
     def members(self, group: int, passing: MaskArray | None) -> IndexArray:
         """The pairs of a group that pass, in ascending order."""

@@ -3,17 +3,20 @@
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 
+from app.cut import CutDep
 from app.dependencies import ResourcesDep, WorkspaceId
 from app.problems import problems
 from app.search import service
 from app.search.engine import SearchEngine
 from app.search.reading import ReadSearch, read_search
-from app.search.schemas import SearchAnswer, SearchRequest
+from app.search.schemas import PairNeighbours, SearchAnswer, SearchRequest
 from app.search.service import SearchTools
 
 router = APIRouter(prefix="/v1/runs/{run_id}", tags=["search"])
+
+_MAX_NEIGHBOURS = 50
 
 _REQUEST_SCHEMA = SearchRequest.model_json_schema(ref_template="#/components/schemas/{model}")
 _REQUEST_SCHEMA.pop("$defs")  # the answer's schema brings the same types into the document
@@ -61,3 +64,19 @@ def search_run(
     words and knows none of the query's, `threshold_and_fdr` where both are given.
     """
     return service.search_run(tools, workspace_id, run_id, asked)
+
+
+@router.get("/pairs/{pair_id}/neighbours", responses=problems(404, 409))
+def list_neighbours(
+    run_id: uuid.UUID,
+    pair_id: uuid.UUID,
+    workspace_id: WorkspaceId,
+    tools: Annotated[SearchTools, Depends(get_search_tools)],
+    cut: CutDep,
+    k: Annotated[int, Query(ge=1, le=_MAX_NEIGHBOURS, description="at most so many of each kind")] = 8,
+) -> PairNeighbours:
+    """Show the images and captions nearest to a pair's image, and those nearest to its caption.
+
+    Like a search, it reads the run's index; the first one in a process takes seconds.
+    """
+    return service.pair_neighbours(tools, workspace_id, run_id, pair_id, k=k, cut=cut)

@@ -109,6 +109,20 @@ class SearchQueryView(WireModel):
     threshold: float
 
 
+class Neighbours(WireModel):
+    """What lies nearest to the image or to the caption of a pair, itself left out, nearest first."""
+
+    images: list[SearchHit]
+    captions: list[SearchHit]
+
+
+class PairNeighbours(WireModel):
+    """The neighbours of a pair in the space of the run's model. Of a true pair they speak of the same things."""
+
+    of_image: Neighbours
+    of_caption: Neighbours
+
+
 class SearchAnswer(WireModel):
     """Hits, best first."""
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.database import session_scope
+from app.core.errors import NotFoundError
 from app.core.repositories import reports
+from app.core.repositories.pairs import find_pair_ordinal
 from app.core.repositories.reports import HitPair
 from app.core.storage import Storage
 from app.images.service import decode_image, get_image, open_image
@@ -21,6 +23,8 @@ from app.search.schemas import (
     HitCaption,
     HitImage,
     HitPairView,
+    Neighbours,
+    PairNeighbours,
     SearchAnswer,
     SearchHit,
     SearchQueryView,
@@ -58,16 +62,55 @@ def search_run(tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, a
         k=plan.k,
         condition=PairCondition(threshold, plan.filters.flagged, plan.filters.min_correspondence),
     )
+    pairs = _hit_pairs(tools, run, found.hits, threshold)
+    understood = _query_view(asked, query, threshold, found.unknown_words)
+    return SearchAnswer(items=_views(found.hits, pairs, plan.returns), query=understood)
+
+
+def pair_neighbours(
+    tools: SearchTools, workspace_id: uuid.UUID, run_id: uuid.UUID, pair_id: uuid.UUID, *, k: int, cut: Cut
+) -> PairNeighbours:
+    """Find what lies nearest to both halves of a pair.
+
+    Raises:
+        NotFoundError: no such run in this workspace, or no such pair in it.
+        WrongStateError: `report_not_ready` or `not_calibrated`.
+        InvalidPayloadError: `threshold_and_fdr`.
+    """
     with session_scope(tools.session_factory) as session:
-        pairs = reports.hit_pairs(
+        run = get_published_run(session, workspace_id, run_id)
+        threshold = threshold_of(session, run, cut)
+        ordinal = find_pair_ordinal(session, run.corpus_version_id, pair_id)
+    if ordinal is None:
+        raise NotFoundError(f"pair {pair_id} does not exist in run {run.id}")
+    searchable = _searchable(run)
+    found = {
+        (of, returns): tools.engine.neighbours(searchable, ordinal, of=of, returns=returns, k=k)
+        for of in Returns
+        for returns in Returns
+    }
+    pairs = _hit_pairs(tools, run, [hit for hits in found.values() for hit in hits], threshold)
+
+    def near(of: Returns) -> Neighbours:
+        return Neighbours(
+            images=_views(found[of, Returns.IMAGES], pairs, Returns.IMAGES),
+            captions=_views(found[of, Returns.CAPTIONS], pairs, Returns.CAPTIONS),
+        )
+
+    return PairNeighbours(of_image=near(Returns.IMAGES), of_caption=near(Returns.CAPTIONS))
+
+
+def _hit_pairs(
+    tools: SearchTools, run: PublishedRun, hits: Sequence[EngineHit], threshold: float
+) -> dict[int, HitPair]:
+    with session_scope(tools.session_factory) as session:
+        return reports.hit_pairs(
             session,
             scope_of(run),
             corpus_version_id=run.corpus_version_id,
-            ordinals=[ordinal for hit in found.hits for ordinal in hit.pairs],
+            ordinals=[ordinal for hit in hits for ordinal in hit.pairs],
             threshold=threshold,
         )
-    understood = _query_view(asked, query, threshold, found.unknown_words)
-    return SearchAnswer(items=_views(found.hits, pairs, plan.returns), query=understood)
 
 
 def _resolve(

@@ -44,6 +44,10 @@ class ExactBackend:
             scores[block], found[block] = top_k(similarities, ids, k)
         return scores, found
 
+    def vectors(self, ids: IntArray) -> FloatArray:
+        """Copies some vectors out of the map."""
+        return np.array(self._vectors[ids], dtype=np.float32)
+
 
 def write_vectors(blocks: Iterable[FloatArray], n: int, dimension: int, folder: Path) -> Path:
     """Writes normalised blocks (rows, D) float32, n rows in all, as one .npy file; returns its path."""

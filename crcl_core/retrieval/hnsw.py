@@ -45,6 +45,11 @@ class HnswBackend:
         order = np.lexsort((ids, -scores), axis=1)
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
 
+    def vectors(self, ids: IntArray) -> FloatArray:
+        """Decodes some vectors from their bytes."""
+        decoded: FloatArray = self._index.reconstruct_batch(ids)
+        return decoded
+
     def _walk(
         self, queries: FloatArray, k: int, allowed: BoolArray | None, n_allowed: int
     ) -> tuple[FloatArray, IntArray]:

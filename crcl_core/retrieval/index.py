@@ -29,6 +29,8 @@ class _Backend(Protocol):
 
     def search(self, queries: FloatArray, k: int, allowed: BoolArray | None) -> tuple[FloatArray, IntArray]: ...
 
+    def vectors(self, ids: IntArray) -> FloatArray: ...
+
 
 @final
 class VectorIndex:
@@ -85,6 +87,17 @@ class VectorIndex:
         if n_found and len(normalised):
             scores[:, :n_found], ids[:, :n_found] = self._backend.search(normalised, n_found, allowed)
         return scores, ids
+
+    def vectors(self, ids: IntArray) -> FloatArray:
+        """The vectors with these ids, (len(ids), D) float32, as the index holds them: an HNSW one in bytes a dimension.
+
+        Raises:
+            IndexError: An id is not in [0, n).
+        """
+        ids = np.asarray(ids, dtype=np.int64)
+        if len(ids) and not 0 <= ids.min() <= ids.max() < self.n:
+            raise IndexError(f"ids reach from {ids.min()} to {ids.max()}, expected 0 to {self.n - 1}")
+        return self._backend.vectors(ids)
 
     def _check_queries(self, queries: FloatArray) -> FloatArray:
         queries = np.asarray(queries)

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "c4e81f7a6d02"
-down_revision = "5e0b7c94d1f2"
+down_revision = "c93b1f7e2a60"
 branch_labels = None
 depends_on = None
 

@@ -59,6 +59,10 @@ def report(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="CODE", help="Only pairs with this reason, as better_caption.")
     ] = None,
+    best_captions: Annotated[
+        int | None,
+        typer.Option("--best-captions", min=1, metavar="N", help="Only N captions of each image, those that fit best."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows of the table; a file always holds all.")] = 20,
     data: DataOption = None,
     url: UrlOption = None,
@@ -69,7 +73,13 @@ def report(
     With --format and without -o the report goes to stdout.
     """
     check_cut(threshold, fdr)
-    rows = ReportFilter(threshold=threshold, fdr=fdr, is_flagged=True if flagged else None, reason=reason)
+    rows = ReportFilter(
+        threshold=threshold,
+        fdr=fdr,
+        is_flagged=True if flagged else None,
+        reason=reason,
+        best_captions=best_captions,
+    )
     with open_client(data, url) as client:
         if output is not None:
             n_bytes = save_report(client, run_id, output, file_format, rows, raw=raw)

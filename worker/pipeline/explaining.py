@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from app.core.models import RunPhase
+from app.core.repositories.checks import checks_summary, foreign_languages
 from app.core.repositories.features import StoredFeatures, image_ids, pair_sources
 from worker.pipeline.features import caption_texts
 from worker.pipeline.repairing import ProposedRepairs, repair_spec
@@ -42,12 +45,15 @@ class Explained:
         reasons: by pair ordinal; pairs that are not suspect are not in it.
         n_by_reason: flagged pairs by reason code.
         causes: groups of pairs, JSON, the one that explains most first.
+        caption_places: (N,) where each caption stands among those of its image, 1 = the best; None where no held-out
+            model can tell.
     """
 
     repairs: ProposedRepairs
     reasons: dict[int, PairReason]
     n_by_reason: dict[str, int]
     causes: list[dict[str, Any]]  # Any: JSON
+    caption_places: npt.NDArray[np.int64] | None
 
 
 def explain_report(work: RunWork, features: StoredFeatures, trained: Trained) -> Explained:
@@ -58,7 +64,9 @@ def explain_report(work: RunWork, features: StoredFeatures, trained: Trained) ->
     """
     settings = work.handle.context.settings
     sources = work.folder / "pair_sources.jsonl"
+    languages = work.folder / "caption_languages.json"
     images = work.handle.transaction(lambda session: _write_sources(work, session, sources))
+    work.handle.transaction(lambda session: _write_languages(work, session, languages))
     result = work.run(
         "report",
         {
@@ -66,6 +74,7 @@ def explain_report(work: RunWork, features: StoredFeatures, trained: Trained) ->
             "out": str(work.folder),
             "texts": str(caption_texts(work)),
             "sources": str(sources),
+            "languages": str(languages),
             "threshold": trained.calibration.threshold_of(work.config),
             "round_epochs": list(trained.round_epochs),
             "warmup_epochs": trained.warmup_epochs,
@@ -79,7 +88,10 @@ def explain_report(work: RunWork, features: StoredFeatures, trained: Trained) ->
     )
     reasons = dict(_read_reasons(work.folder / "reasons.jsonl", images))
     repairs = ProposedRepairs.read(work.folder / "repairs.npz")
-    return Explained(repairs, reasons, result["reasons"], result["causes"])
+    places = work.folder / "caption_places.npy"
+    return Explained(
+        repairs, reasons, result["reasons"], result["causes"], np.load(places) if places.exists() else None
+    )
 
 
 def _write_sources(work: RunWork, session: Session, path: Path) -> list[uuid.UUID]:
@@ -88,6 +100,15 @@ def _write_sources(work: RunWork, session: Session, path: Path) -> list[uuid.UUI
         for source in pair_sources(session, work.version.id):
             file.write(json.dumps(source) + "\n")
     return list(image_ids(session, work.version.id))
+
+
+def _write_languages(work: RunWork, session: Session, path: Path) -> None:
+    """Write the language of each distinct caption, a JSON list: the corpus's main one unless it clearly is another."""
+    summary = checks_summary(session, work.version.id) or {}
+    thresholds = {check["issue"]: check["threshold"] for check in summary.get("captions", ())}
+    foreign = foreign_languages(session, work.version.id, below=thresholds.get("wrong_language", 0.0))
+    main = summary.get("main_language")
+    path.write_text(json.dumps([language or main for language in foreign]), encoding="utf-8")
 
 
 def _heard(work: RunWork, message: Message) -> None:

@@ -51,8 +51,10 @@ class Report:
     lemon: npt.NDArray[np.float32] | None = None
     similarity: npt.NDArray[np.float32] | None = None
 
-    def worst_first(self, reasons: Mapping[int, PairReason]) -> Iterator[ReportValues]:
-        """Values of the report rows, by rank; with the reason, by ordinal, of those that have one."""
+    def worst_first(
+        self, reasons: Mapping[int, PairReason], caption_places: npt.NDArray[np.int64] | None = None
+    ) -> Iterator[ReportValues]:
+        """Values of the report rows, by rank; with the reason, by ordinal, of those that have one, and their place."""
         n_mismatched = 0.0
         for row in np.argsort(self.rank):
             reason = reasons.get(int(row))
@@ -67,6 +69,7 @@ class Report:
                 None if self.low is None else min(1.0, n_mismatched / int(self.rank[row])),
                 _at(self.lemon, row),
                 _at(self.similarity, row),
+                None if caption_places is None else int(caption_places[row]),
                 *(() if reason is None else reason.columns()),
             )
 
@@ -128,7 +131,7 @@ def publish(
             work.handle.claim,
             artefact_prefix=work.artefact_prefix,
             summary=summary,
-            rows=report.worst_first(explained.reasons),
+            rows=report.worst_first(explained.reasons, explained.caption_places),
         )
         write_repairs(
             session, work.handle.claim, explained.repairs.rows(row_numbers), explained.repairs.pair_rows(pairs)

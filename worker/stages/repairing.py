@@ -8,19 +8,20 @@ import numpy as np
 
 from crcl_core.data import PairFeatures
 from crcl_core.detection import HeldOutEmbeddings
-from crcl_core.repair import Repairs, propose_repairs
+from crcl_core.repair import Repairs, propose_repairs, rank_captions
 from crcl_core.types import FloatArray
 from worker.trainer import Spec
 
-REPAIRS, BLOCKS = "repairs.npz", "misplaced_blocks.json"
+REPAIRS, BLOCKS, PLACES = "repairs.npz", "misplaced_blocks.json", "caption_places.npy"
 
 
 def repair_corpus(spec: Spec) -> dict[str, Any]:  # Any: JSON
     """Propose repairs of the pairs below the threshold.
 
     Writes `repairs.npz`, the proposals with the largest gain first: `kind` (P,), `n_pairs` (P,), `offset` (P,; 0 of a
-    single pair), and of their pairs, one proposal after the other, `row`, `caption_row`, `before`, `after`; and
-    `misplaced_blocks.json`, the blocks that move. Without held-out embeddings it writes neither.
+    single pair), and of their pairs, one proposal after the other, `row`, `caption_row`, `before`, `after`;
+    `misplaced_blocks.json`, the blocks that move; and `caption_places.npy`, (N,) int64, where each caption stands among
+    those of its image. Without held-out embeddings it writes none of them.
 
     Args:
         spec: `out`, the folder of what the stage `train` left, with `pairs.npz` (`image_index`, `caption_index`,
@@ -48,6 +49,7 @@ def repair_corpus(spec: Spec) -> dict[str, Any]:  # Any: JSON
     _write(repairs, out / REPAIRS)
     blocks = [{"first": block.first, "last": block.last, "offset": block.offset} for block in repairs.blocks]
     (out / BLOCKS).write_text(json.dumps(blocks), encoding="utf-8")
+    np.save(out / PLACES, rank_captions(features, held_out, correspondence, seed=spec["seed"]).place)
     return {"n_repairs": len(repairs.proposals)}
 
 

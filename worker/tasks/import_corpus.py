@@ -13,6 +13,7 @@ from app.core.repositories.jobs import job_metrics
 from worker.context import WorkerContext
 from worker.execution import JobHandle, JobProcedure, execute_job
 from worker.pipeline.importing import ImportLimits, import_archive, shard_prefix
+from worker.sandbox.image_sandbox import ImageSandbox, SandboxLimits
 from worker.work_folders import work_folder
 
 _PHASE = "import"
@@ -60,12 +61,17 @@ def _begin(session: Session, handle: JobHandle) -> _Upload:
 
 def _import_version(handle: JobHandle, version_id: uuid.UUID, upload: _Upload) -> None:
     context = handle.context
-    with work_folder(context.work_root, f"{handle.claim.job_id}-{handle.claim.fence}") as scratch:
+    decoders = SandboxLimits(max_pixels=context.settings.max_image_pixels)
+    with (
+        work_folder(context.work_root, f"{handle.claim.job_id}-{handle.claim.fence}") as scratch,
+        ImageSandbox(decoders) as sandbox,
+    ):
         version = import_archive(
             context.storage.local_path(upload.archive_key),
             context.storage,
             version_id,
             ImportLimits.from_settings(context.settings),
+            sandbox.normalise,
             scratch=scratch,
             threads=context.n_threads,
             on_progress=_Teller(handle),

@@ -68,6 +68,15 @@ class Image(IdMixin, WorkspaceMixin, Base):
     media_type: Mapped[str] = mapped_column(String(32))
     n_frames: Mapped[int]
     source_path: Mapped[str] = mapped_column(Text)  # the first path that named this content, verbatim
+    # Of a JPEG right behind the original: upright, RGB, of a bounded size. NULL where the original is read as it is.
+    normal_bytes: Mapped[int | None]
+
+    @property
+    def readable_place(self) -> tuple[str, int, int]:
+        """(shard key, offset, bytes) of what is decoded from now on: the normal form, or the original."""
+        if self.normal_bytes is None:
+            return self.shard_key, self.shard_offset, self.n_bytes
+        return self.shard_key, self.shard_offset + self.n_bytes, self.normal_bytes
 
 
 class Pair(IdMixin, WorkspaceMixin, Base):

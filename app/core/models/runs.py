@@ -54,3 +54,4 @@ class ReportRow(WorkspaceMixin, Base):
     expected_precision_at_cut: Mapped[float | None] = mapped_column(REAL)  # of flagging down to this rank
     lemon_score: Mapped[float | None] = mapped_column(REAL)  # (0, 1], low = bad; where the run was asked for it
     similarity_score: Mapped[float | None] = mapped_column(REAL)  # [0, 1], low = bad; the same, with a joint space
+    caption_place: Mapped[int | None]  # among the captions of its image, 1 = the best; null without held-out models

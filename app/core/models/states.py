@@ -94,4 +94,6 @@ class RejectionCode(StrEnum):
     IMAGE_TOO_LARGE = "image_too_large"
     MEMBER_TOO_LARGE = "member_too_large"
     DAMAGED_MEMBER = "damaged_member"
+    DECODING_TOO_SLOW = "decoding_too_slow"
+    DECODER_DIED = "decoder_died"
     NOT_DOWNLOADED = "not_downloaded"

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import REAL, ColumnElement, Select, cast, distinct, exists, func, select
+from sqlalchemy import REAL, ColumnElement, Select, case, cast, distinct, exists, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -157,6 +157,23 @@ def checks_summary(session: Session, version_id: uuid.UUID) -> dict[str, Any] | 
     """The summary of a version's checks; None before they are done."""
     statement = select(CorpusChecks.summary).where(CorpusChecks.corpus_version_id == version_id)
     return session.execute(statement).scalar_one_or_none()
+
+
+def foreign_languages(session: Session, version_id: uuid.UUID, *, below: float) -> list[str | None]:
+    """By caption ordinal: the language of a caption that is hardly in the corpus's main one, else None.
+
+    Args:
+        session: whose.
+        version_id: a version that was checked; of another the list is empty.
+        below: the score from which on a caption passes as one in the main language.
+    """
+    is_foreign = _is_below(CaptionCheck.wrong_language, below)
+    statement = (
+        select(case((is_foreign, CaptionCheck.language)))
+        .where(CaptionCheck.corpus_version_id == version_id)
+        .order_by(CaptionCheck.caption_ordinal)
+    )
+    return list(session.execute(statement).scalars())
 
 
 def image_check_page(session: Session, wanted: WantedItems, *, offset: int, limit: int) -> list[ImageCheckEntry]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
@@ -38,14 +38,19 @@ class StoredFeatures:
 
 
 def image_places(session: Session, version_id: uuid.UUID) -> Iterator[tuple[str, int, int]]:
-    """(shard key, offset, bytes) of each distinct image, by ordinal."""
+    """(shard key, offset, bytes) of each distinct image in the form to decode, by ordinal."""
+    is_plain = Image.normal_bytes.is_(None)
     statement = (
-        select(Image.shard_key, Image.shard_offset, Image.n_bytes)
+        select(
+            Image.shard_key,
+            case((is_plain, Image.shard_offset), else_=Image.shard_offset + Image.n_bytes),
+            func.coalesce(Image.normal_bytes, Image.n_bytes),
+        )
         .where(Image.corpus_version_id == version_id)
         .order_by(Image.ordinal)
     )
     for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
-        yield row.shard_key, row.shard_offset, row.n_bytes
+        yield row[0], row[1], row[2]
 
 
 def distinct_captions(session: Session, version_id: uuid.UUID) -> Iterator[str]:

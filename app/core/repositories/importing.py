@@ -29,6 +29,7 @@ class ImageRecord:
     media_type: str
     n_frames: int
     source_path: str
+    normal_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ _IMAGE_TYPES = _OWNER_TYPES | {
     "media_type": "text",
     "n_frames": "int4",
     "source_path": "text",
+    "normal_bytes": "int4",
 }
 _PAIR_TYPES = _OWNER_TYPES | {
     "ordinal": "int4",
@@ -221,6 +223,7 @@ def _copy_rows(session: Session, workspace_id: uuid.UUID, version: ImportedVersi
                 image.media_type,
                 image.n_frames,
                 image.source_path,
+                image.normal_bytes,
             )
             for ordinal, image in enumerate(version.images)
         ),

@@ -24,6 +24,7 @@ _REPORT_TYPES = {
     "expected_precision_at_cut": "float4",
     "lemon_score": "float4",
     "similarity_score": "float4",
+    "caption_place": "int4",
     "reason_code": "text",
     "evidence": "jsonb",
     "best_caption": "text",
@@ -48,6 +49,7 @@ class ReportValues(NamedTuple):
     expected_precision_at_cut: float | None = None
     lemon_score: float | None = None
     similarity_score: float | None = None
+    caption_place: int | None = None
     reason_code: str | None = None
     evidence: dict[str, Any] | None = None
     best_caption: str | None = None

@@ -36,6 +36,7 @@ class ReportFilter:
         caption_words: each must occur in the caption, in upper or lower case.
         reason_code: only rows with this reason.
         is_near_duplicate: only rows whose image is nearly another one, or only the others; None for both.
+        best_captions: only this many of the best captions of each image; None for all.
     """
 
     threshold: float
@@ -46,6 +47,7 @@ class ReportFilter:
     caption_words: tuple[str, ...] = ()
     reason_code: str | None = None
     is_near_duplicate: bool | None = None
+    best_captions: int | None = None
 
 
 class ReportEntry(NamedTuple):
@@ -77,6 +79,7 @@ class ReportEntry(NamedTuple):
     expected_precision_at_cut: float | None = None
     lemon_score: float | None = None
     similarity_score: float | None = None
+    caption_place: int | None = None
 
 
 class HitPair(NamedTuple):
@@ -234,6 +237,7 @@ def _report(scope: ReportScope, wanted: ReportFilter) -> Select[*tuple[Any, ...]
             ReportRow.expected_precision_at_cut,
             ReportRow.lemon_score,
             ReportRow.similarity_score,
+            ReportRow.caption_place,
         )
         .join(Pair, Pair.id == ReportRow.pair_id)
         .outerjoin(ImageCheck, ImageCheck.image_id == Pair.image_id)
@@ -260,6 +264,8 @@ def _conditions(wanted: ReportFilter) -> Iterator[ColumnElement[bool]]:
         yield ReportRow.reason_code == wanted.reason_code
     if wanted.is_near_duplicate is not None:
         yield _is_near_duplicate() == wanted.is_near_duplicate
+    if wanted.best_captions is not None:
+        yield ReportRow.caption_place <= wanted.best_captions
     for word in wanted.caption_words:
         yield Pair.caption.ilike(f"%{_escaped(word)}%", escape=_LIKE_ESCAPE)
 

@@ -10,9 +10,10 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from app.auth.service import KeyContext
+from app.core.models import Image as ImageRow
 from app.core.storage import Storage
 from app.images import service
-from tests.app.images.pictures import encoded
+from tests.app.images.pictures import encoded, plain_png
 from tests.app.runs.rows import StoredCorpus, store_corpus
 
 Committed = Callable[[], AbstractContextManager[Session]]
@@ -117,6 +118,19 @@ class TestGetThumbnail:
         image = Image.open(BytesIO(content))
         assert b"script" not in content
         assert (image.size, dict(image.getexif())) == ((20, 40), {})
+
+    def test_it_is_made_of_the_normal_form_where_there_is_one(
+        self, client: TestClient, committed: Committed, storage: Storage, stored: StoredCorpus
+    ) -> None:
+        original, normal = b"what no API process should decode", plain_png(colour="blue")
+        image_id = _replace_bytes(committed, storage, stored, original + normal)
+        with committed() as session:
+            image = session.get_one(ImageRow, image_id)
+            image.n_bytes, image.normal_bytes = len(original), len(normal)
+        jpeg = client.get(f"/v1/images/{image_id}/thumbnail").content
+        (colour,) = Image.open(BytesIO(jpeg)).convert("RGB").resize((1, 1)).get_flattened_data()
+        assert colour == pytest.approx((0, 0, 255), abs=5)
+        assert client.get(f"/v1/images/{image_id}").content == original
 
     def test_a_client_that_has_it_gets_no_bytes(self, client: TestClient, image_id: uuid.UUID) -> None:
         etag = client.get(f"/v1/images/{image_id}/thumbnail").headers["etag"]

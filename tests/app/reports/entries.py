@@ -22,6 +22,7 @@ SCORES: dict[str, Any] = {  # Any: the fields' own types
     "expected_precision_at_cut": 0.875,
     "lemon_score": 0.25,
     "similarity_score": 0.625,
+    "caption_place": 2,
 }
 
 

@@ -52,6 +52,7 @@ class TestEncodeCsv:
                 "expected_precision_at_cut": "",
                 "lemon_score": "",
                 "similarity_score": "",
+                "caption_place": "",
             }
         ]
 
@@ -70,6 +71,7 @@ class TestEncodeCsv:
             ("expected_precision_at_cut", "0.875"),
             ("lemon_score", "0.25"),
             ("similarity_score", "0.625"),
+            ("caption_place", "2"),
         ]
 
     def test_a_report_without_rows_still_has_its_header(self) -> None:

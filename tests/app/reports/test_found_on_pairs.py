@@ -2,8 +2,9 @@ import json
 
 import numpy as np
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
-from app.core.models import Run
+from app.core.models import ReportRow, Run
 from app.core.storage import Storage
 from tests.app.checks.rows import store_checks
 from tests.app.reports.entries import FOUND
@@ -26,6 +27,19 @@ class TestNearDuplicates:
 
     def test_a_corpus_that_was_not_checked_has_none_of_either_kind(self, client: TestClient, run: Run) -> None:
         assert [read_rows(client, run, near_duplicate=flag) for flag in (True, False)] == [[], []]
+
+
+class TestBestCaptions:
+    def test_the_best_captions_of_each_image_are_kept(
+        self, client: TestClient, run: Run, stored: StoredCorpus, committed: Committed
+    ) -> None:
+        places = dict(zip((pair.id for pair in stored.pairs), (2, 1, 1, 2, 1, 2), strict=True))
+        with committed() as session:
+            for row in session.execute(select(ReportRow).where(ReportRow.run_id == run.id)).scalars():
+                row.caption_place = places[row.pair_id]
+        rows = read_rows(client, run, best_captions=1)
+        assert [(row["pair_key"], row["caption_place"]) for row in rows] == [("key-4", 1), ("key-2", 1), ("key-1", 1)]
+        assert len(read_rows(client, run, best_captions=2)) == 6
 
 
 class TestNearRecall:

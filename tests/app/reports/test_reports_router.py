@@ -52,6 +52,7 @@ class TestListReport:
             "expected_precision_at_cut": None,
             "lemon_score": None,
             "similarity_score": None,
+            "caption_place": None,
         }
 
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])

@@ -19,16 +19,9 @@ from app.core.storage import Storage
 from tests.app.images.pictures import encoded, plain_png
 from tests.app.runs.rows import CALIBRATED, StoredCorpus, add_published_run, add_run, store_corpus
 from tests.app.search.artefacts import store_artefacts, toy_fingerprint
+from tests.app.search.colours import CAPTIONS, CORRESPONDENCE
 
 Committed = Callable[[], AbstractContextManager[Session]]
-
-CAPTIONS = [
-    ["a red thing", "something warm"],
-    ["a green thing", "a red thing"],
-    ["a blue thing"],
-    ["a yellow thing", "the sun"],
-]
-CORRESPONDENCE = [0.9, 0.2, 0.8, 0.1, 0.7, 0.6, 0.4]  # by pair
 
 
 @pytest.fixture
@@ -36,20 +29,6 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(
         update={"max_query_image_bytes": 100_000, "max_image_pixels": 200_000, "search_indexes_held": 1}
     )
-
-
-@pytest.fixture
-def stored(committed: Committed, context: KeyContext, storage: Storage) -> StoredCorpus:
-    with committed() as session:
-        return store_corpus(session, context.workspace_id, storage, CAPTIONS)
-
-
-@pytest.fixture
-def run(committed: Committed, storage: Storage, stored: StoredCorpus, tmp_path: Path) -> Run:
-    with committed() as session:
-        run = add_published_run(session, stored, CORRESPONDENCE, fingerprint=toy_fingerprint(tmp_path))
-    store_artefacts(storage, run, stored, CORRESPONDENCE, tmp_path / "artefacts")
-    return run
 
 
 def _search(client: TestClient, run: Run, **body: Any) -> list[dict[str, Any]]:

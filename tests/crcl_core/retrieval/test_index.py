@@ -27,6 +27,22 @@ def exact_index(vectors: FloatArray, folder: Path) -> VectorIndex:
     return open_index(folder)
 
 
+class TestVectors:
+    @pytest.mark.parametrize(("exact_below", "tolerance"), [(1_000, 1e-6), (1, 0.02)])
+    def test_they_come_back_normalised_in_the_order_asked_for(
+        self, tmp_path: Path, exact_below: int, tolerance: float
+    ) -> None:
+        vectors = random_vectors(300)
+        build_index(vectors, tmp_path, exact_below=exact_below)
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.testing.assert_allclose(open_index(tmp_path).vectors(np.array([7, 2])), unit[[7, 2]], atol=tolerance)
+
+    @pytest.mark.parametrize("beyond", [-1, 5])
+    def test_an_id_beyond_the_index_is_refused(self, tmp_path: Path, beyond: int) -> None:
+        with pytest.raises(IndexError, match="expected 0 to 4"):
+            exact_index(random_vectors(5), tmp_path).vectors(np.array([0, beyond]))
+
+
 class TestExactSearch:
     def test_three_vectors_by_hand(self, tmp_path: Path) -> None:
         index = exact_index(np.array([[2.0, 0.0], [0.0, 5.0], [3.0, 3.0]], dtype=np.float32), tmp_path)

@@ -150,6 +150,10 @@ class TestReport:
         assert mispair("report", run_id, "--reason", "better_caption").code == 0
         assert fake.requests[-1].url.params["reason"] == "better_caption"
 
+    def test_only_the_best_captions_can_be_asked_for(self, mispair: CommandLine, run_id: str, fake: FakeServer) -> None:
+        assert mispair("report", run_id, "--best-captions", "2").code == 0
+        assert fake.requests[-1].url.params["best_captions"] == "2"
+
     def test_saves_in_the_format_of_the_name(
         self, mispair: CommandLine, run_id: str, tmp_path: Path, fake: FakeServer
     ) -> None:

@@ -33,6 +33,7 @@ def write_corpus(
     has_held_out: bool = True,
     history: Sequence[float] = (0.0, 0.0),
     noise: float = 0.0,
+    languages: Sequence[str] = (),
 ) -> Message:
     """Write what the stage `train` and the phase `report` leave; returns the stage's specification.
 
@@ -42,6 +43,7 @@ def write_corpus(
         has_held_out: whether there are held-out embeddings.
         history: labels of every pair at the end of two rounds of an epoch.
         noise: makes each image fit each other caption a little.
+        languages: by caption.
     """
     told = list(range(_N))
     told[:_WRONG] = [*range(1, _WRONG), 0]  # pair n has the caption of image n + 1
@@ -68,10 +70,12 @@ def write_corpus(
     ]
     for name, rows in (("texts", texts), ("sources", sources)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "languages.json").write_text(json.dumps(list(languages)), encoding="utf-8")
     return {
         "out": str(folder),
         "texts": str(folder / "texts.jsonl"),
         "sources": str(folder / "sources.jsonl"),
+        "languages": str(folder / "languages.json"),
         "threshold": 0.3,
         "round_epochs": [1, 1],
         "warmup_epochs": 0,
@@ -120,6 +124,12 @@ class TestExplainCorpus:
         Path(spec["sources"]).write_text("".join(json.dumps(row) + "\n" for row in rows))
         (cause,) = explain_corpus(spec, _ignore)["causes"]
         assert (cause["column"], cause["value"]) == ("column:url", "cdn.example.org")
+
+    def test_the_language_of_captions_can_be_the_cause(self, tmp_path: Path) -> None:
+        spec = write_corpus(tmp_path, languages=["de"] * _WRONG + ["en"] * (_N - _WRONG))
+        Path(spec["sources"]).write_text("".join(json.dumps([n, f"{n}.jpg", None]) + "\n" for n in range(_N)))
+        (cause,) = explain_corpus(spec, _ignore)["causes"]
+        assert (cause["column"], cause["value"], cause["n_flagged"]) == ("caption_language", "de", 10)
 
     def test_it_tells_how_far_it_is(self, tmp_path: Path) -> None:
         heard: list[Message] = []

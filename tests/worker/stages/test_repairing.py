@@ -59,6 +59,10 @@ class TestRepairCorpus:
         blocks = json.loads((tmp_path / "misplaced_blocks.json").read_text())
         assert blocks == [{"first": 100, "last": 157, "offset": 2}]
 
+    def test_the_only_caption_of_an_image_is_its_best(self, tmp_path: Path) -> None:
+        repair_corpus(_write(_corpus(), tmp_path))
+        assert np.load(tmp_path / "caption_places.npy").tolist() == [1] * _N
+
     def test_captions_that_are_words_do_without_vectors(self, tmp_path: Path) -> None:
         spec = _write(_corpus(), tmp_path) | {"captions": None}
         assert repair_corpus(spec)["n_repairs"] > 1
@@ -67,6 +71,7 @@ class TestRepairCorpus:
         assert repair_corpus(_write(_corpus(), tmp_path, has_held_out=False)) == {"n_repairs": 0}
         assert list(ProposedRepairs.read(tmp_path / "repairs.npz").rows(np.arange(_N))) == []
         assert not (tmp_path / "misplaced_blocks.json").exists()
+        assert not (tmp_path / "caption_places.npy").exists()
 
     def test_where_nothing_is_flagged_nothing_is_proposed(self, tmp_path: Path) -> None:
         assert repair_corpus(_write(_corpus(), tmp_path) | {"threshold": 0.0}) == {"n_repairs": 0}

@@ -30,11 +30,10 @@ from tests.worker.jobs import (
     stored_files,
 )
 from worker.context import WorkerContext
-from worker.pipeline.importing.image_check import CheckedImage, check_image
+from worker.sandbox.image_sandbox import ImageSandbox
+from worker.sandbox.normalising import NormalisedImage
 from worker.stopping import stop_flag
 from worker.tasks.import_corpus import import_corpus
-
-_CHECK_IMAGE = "worker.pipeline.importing.image_store.check_image"
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -228,14 +227,14 @@ class TestRefused:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         queued = queue_import(committed, storage, zipped(small_corpus()))
-        real = check_image
+        real = ImageSandbox.normalise
 
-        def checked(data: bytes, *, max_pixels: int) -> CheckedImage:
+        def normalised(sandbox: ImageSandbox, data: bytes) -> NormalisedImage:
             if data == small_corpus()["c.png"]:
                 raise RuntimeError("a fault of ours")
-            return real(data, max_pixels=max_pixels)
+            return real(sandbox, data)
 
-        monkeypatch.setattr(_CHECK_IMAGE, checked)
+        monkeypatch.setattr(ImageSandbox, "normalise", normalised)
         import_corpus(worker, queued.job_id)
         assert not stored_files(storage_root, "versions/")
         with committed() as session:
@@ -328,15 +327,15 @@ class TestStopped:
 
     def _at_first_image(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
         """Do something when the first image is being checked."""
-        real = check_image
+        real = ImageSandbox.normalise
         is_first = iter([True])
 
-        def checked(data: bytes, *, max_pixels: int) -> CheckedImage:
+        def normalised(sandbox: ImageSandbox, data: bytes) -> NormalisedImage:
             if next(is_first, False):
                 act()
-            return real(data, max_pixels=max_pixels)
+            return real(sandbox, data)
 
-        monkeypatch.setattr(_CHECK_IMAGE, checked)
+        monkeypatch.setattr(ImageSandbox, "normalise", normalised)
 
 
 class TestAfterACrash:

@@ -126,6 +126,10 @@ class TestThroughTheService:
         assert [point["round"] for point in worst] == [0] * (3 + n_warmup) + [1] * (6 + n_warmup)
         assert worst[-1]["label"] < 0.5
         assert summary["fold_unit"] == "pair"
+        best = client.get(f"{run}/report.jsonl", params={"best_captions": 1}).text.splitlines()
+        assert len(best) == len({row["image_id"] for row in rows})
+        near = client.get(f"{run}/pairs/{rows[-1]['pair_id']}/neighbours", params={"k": 3}).json()
+        assert [len(near[of][kind]) for of in near for kind in near[of]] == [3, 3, 3, 3]
 
     def _check_repairs(self, client: TestClient, run: str) -> None:
         repair = client.get(f"{run}/repairs").json()["items"][0]

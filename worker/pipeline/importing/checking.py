@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from app.core.models import CorpusFormat
+from worker.pipeline.importing.image_sample import ArchiveImageSample
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.opening import open_archive
 from worker.pipeline.importing.preflight import Preflight, make_preflight
@@ -34,4 +35,5 @@ def check_path(path: Path, limits: ImportLimits, scratch: Path, wanted_format: s
         open_archive(path, limits, scratch) as archive,
         CorpusSource(archive, limits, scratch, lambda: None) as source,
     ):
-        return make_preflight(source, read_corpus(source, wanted))
+        read = read_corpus(source, wanted)
+        return make_preflight(read, ArchiveImageSample(source, read))

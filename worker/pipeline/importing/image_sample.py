@@ -1,7 +1,7 @@
-"""A look at some images of a corpus: their sizes from their headers, and thumbnails of runs of them."""
+"""A look at some images of a corpus: their sizes, and thumbnails of runs of them."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,24 @@ from worker.pipeline.image_decoding import open_image
 from worker.pipeline.importing.archive import DamagedMemberError
 from worker.pipeline.importing.reading import ReadCorpus
 from worker.pipeline.importing.source import CorpusSource
+from worker.pipeline.importing.thumbnails import stacked, thumbnail
 
-THUMBNAIL_PX = 8
-_MAX_DECODED_PIXELS = 25_000_000
+
+class ImageSample(Protocol):
+    """Where a preflight looks at images, by the names of their members."""
+
+    def sizes(self, names: Sequence[str]) -> list[tuple[int, int]]:
+        """(width, height) of those that can be read."""
+
+    def thumbnails(self, names: Sequence[str]) -> npt.NDArray[np.float32]:
+        """(N, 192) colours of 8 x 8 pixels; rows of NaN where an image cannot be read."""
 
 
 @final
-class ImageSample:
-    """Reads images of a corpus for a look; whatever is wrong with one shows later, when all of them are checked.
+class ArchiveImageSample:
+    """Reads the archive's images in this process: for the user's own files on their own machine only.
+
+    Whatever is wrong with an image shows when it is imported, so here it is left out.
 
     Args:
         source: for limits and checks.
@@ -30,24 +40,14 @@ class ImageSample:
         self._read = read
 
     def sizes(self, names: Sequence[str]) -> list[tuple[int, int]]:
-        """(width, height) as the headers say; images that cannot be opened are left out."""
+        """(width, height) as the headers say."""
         opened = (self._opened(name) for name in names)
         return [image.size for image in opened if image is not None]
 
     def thumbnails(self, names: Sequence[str]) -> npt.NDArray[np.float32]:
-        """(N, 192) colours of 8 x 8 pixels; rows of NaN where an image cannot be read."""
-        pixels = np.full((len(names), 3 * THUMBNAIL_PX**2), np.nan, dtype=np.float32)
-        for row, name in enumerate(names):
-            image = self._opened(name)
-            if image is None or image.width * image.height > _MAX_DECODED_PIXELS:
-                continue
-            try:
-                image.draft("RGB", (4 * THUMBNAIL_PX, 4 * THUMBNAIL_PX))  # JPEG decodes to a small size at once
-                small = image.convert("RGB").resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
-            except Exception:  # noqa: BLE001, S112 - parsers raise whatever a hostile file leads them to
-                continue
-            pixels[row] = np.asarray(small, dtype=np.float32).ravel() / 255
-        return pixels
+        """See `ImageSample`."""
+        opened = (self._opened(name) for name in names)
+        return stacked([None if image is None else thumbnail(image) for image in opened])
 
     def _opened(self, name: str) -> Image.Image | None:
         self._source.check()
@@ -55,9 +55,8 @@ class ImageSample:
         if member.n_bytes > self._source.limits.max_member_bytes:
             return None
         try:
-            image = open_image(self._read.archive.read(member))
+            return open_image(self._read.archive.read(member))
         except DamagedMemberError:
             return None
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # noqa: BLE001 - parsers raise whatever a damaged file leads them to
             return None
-        return image if image.width * image.height <= self._source.limits.max_image_pixels else None

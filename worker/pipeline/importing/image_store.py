@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from app.core.models import RejectionCode, new_id
 from app.core.repositories.importing import ImageRecord
 from worker.pipeline.importing.archive import Archive, DamagedMemberError, Member
-from worker.pipeline.importing.image_check import CheckedImage, ImageFaultError, check_image
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.printable_text import printable
 from worker.pipeline.importing.rows import RowFault
 from worker.pipeline.importing.shards import ShardWriter
+from worker.sandbox.normalising import ImageRefusedError, NormalisedImage
+
+Normalise = Callable[[bytes], NormalisedImage]
 
 _AHEAD_A_THREAD = 2
 
@@ -38,6 +40,7 @@ def store_images(
     members: Iterable[Member],
     shards: ShardWriter,
     limits: ImportLimits,
+    normalise: Normalise,
     *,
     threads: int,
     on_image: Callable[[int], None],
@@ -49,12 +52,13 @@ def store_images(
         members: each once.
         shards: where their bytes go.
         limits: of the import.
+        normalise: decodes an image, or raises `ImageRefusedError`; called from several threads.
         threads: how many read and decode at once. A few images more than that are held in memory.
         on_image: called with the number of members done, after each; it may raise to stop the import.
     """
     stored = StoredImages([], {}, {})
     ordinal_of: dict[bytes, int] = {}
-    for n_done, (member, outcome) in enumerate(_outcomes(archive, members, limits, threads), start=1):
+    for n_done, (member, outcome) in enumerate(_outcomes(archive, members, limits, normalise, threads), start=1):
         if isinstance(outcome, RowFault):
             stored.faults[member.name] = outcome
         else:
@@ -71,18 +75,18 @@ def store_images(
 class _ReadImage:
     data: bytes
     sha256: bytes
-    facts: CheckedImage
+    normalised: NormalisedImage
 
 
 def _outcomes(
-    archive: Archive, members: Iterable[Member], limits: ImportLimits, threads: int
+    archive: Archive, members: Iterable[Member], limits: ImportLimits, normalise: Normalise, threads: int
 ) -> Iterator[tuple[Member, _ReadImage | RowFault]]:
     """Each member with what reading it gave, in order, while later ones are read ahead."""
     pending: deque[tuple[Member, Future[_ReadImage | RowFault]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="image") as pool:
         try:
             for member in members:
-                pending.append((member, pool.submit(_read, archive, member, limits)))
+                pending.append((member, pool.submit(_read, archive, member, limits, normalise)))
                 if len(pending) > threads * _AHEAD_A_THREAD:
                     done, future = pending.popleft()
                     yield done, future.result()
@@ -94,7 +98,7 @@ def _outcomes(
                 future.cancel()
 
 
-def _read(archive: Archive, member: Member, limits: ImportLimits) -> _ReadImage | RowFault:
+def _read(archive: Archive, member: Member, limits: ImportLimits, normalise: Normalise) -> _ReadImage | RowFault:
     if member.n_bytes > limits.max_member_bytes:
         return RowFault(
             RejectionCode.MEMBER_TOO_LARGE,
@@ -102,24 +106,28 @@ def _read(archive: Archive, member: Member, limits: ImportLimits) -> _ReadImage 
         )
     try:
         data = archive.read(member)
-        return _ReadImage(data, hashlib.sha256(data).digest(), check_image(data, max_pixels=limits.max_image_pixels))
+        return _ReadImage(data, hashlib.sha256(data).digest(), normalise(data))
     except DamagedMemberError as error:
         return RowFault(RejectionCode.DAMAGED_MEMBER, f"the file cannot be used: {printable(str(error))}")
-    except ImageFaultError as error:
-        return error.fault
+    except ImageRefusedError as error:
+        return RowFault(RejectionCode(error.code.value), error.detail)
 
 
 def _record(member: Member, image: _ReadImage, shards: ShardWriter) -> ImageRecord:
-    place = shards.append(image.data)
+    # The normal form lies right behind the original, so that it needs no key of its own.
+    normal = image.normalised.normal
+    place = shards.append(image.data + (normal or b""))
+    facts = image.normalised.facts
     return ImageRecord(
         id=new_id(),
         sha256=image.sha256,
         shard_key=place.key,
         shard_offset=place.offset,
         n_bytes=len(image.data),
-        width_px=image.facts.width_px,
-        height_px=image.facts.height_px,
-        media_type=image.facts.media_type,
-        n_frames=image.facts.n_frames,
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        media_type=facts.media_type,
+        n_frames=facts.n_frames,
         source_path=printable(member.name),
+        normal_bytes=None if normal is None else len(normal),
     )

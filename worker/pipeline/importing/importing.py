@@ -8,13 +8,14 @@ from app.core.models import CorpusFormat
 from app.core.repositories.importing import ImportedVersion
 from app.core.storage import Storage
 from worker.pipeline.importing.assembling import assemble_version
-from worker.pipeline.importing.image_store import store_images
+from worker.pipeline.importing.image_store import Normalise, store_images
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.opening import open_archive
 from worker.pipeline.importing.preflight import make_preflight
 from worker.pipeline.importing.reading import read_corpus
 from worker.pipeline.importing.shards import ShardWriter
 from worker.pipeline.importing.source import CorpusSource
+from worker.pipeline.importing.stored_image_sample import StoredImageSample
 
 _IMAGES_SHARE = 0.95  # of the work, the rest is reading the captions
 _READING_SHARE = 0.04
@@ -30,6 +31,7 @@ def import_archive(
     storage: Storage,
     version_id: uuid.UUID,
     limits: ImportLimits,
+    normalise: Normalise,
     *,
     scratch: Path,
     threads: int,
@@ -45,6 +47,7 @@ def import_archive(
         storage: where image bytes go.
         version_id: of the version to be.
         limits: see `ImportLimits`.
+        normalise: decodes an image, see `store_images`.
         scratch: folder for temporary files.
         threads: how many read and decode images at once.
         on_progress: called often with the done share in [0, 1]; it may raise to stop the import.
@@ -59,7 +62,6 @@ def import_archive(
     ):
         on_progress(0.0)
         read = read_corpus(source, wanted_format)
-        preflight = make_preflight(source, read)
         n_wanted = max(1, len(read.joined.wanted))
         with ShardWriter(storage, shard_prefix(version_id), shard_bytes=limits.shard_bytes) as shards:
             stored = store_images(
@@ -67,7 +69,11 @@ def import_archive(
                 [read.archive.members[name] for name in read.joined.wanted],
                 shards,
                 limits,
+                normalise,
                 threads=threads,
                 on_image=lambda n_done: on_progress(_READING_SHARE + _IMAGES_SHARE * n_done / n_wanted),
             )
+        preflight = make_preflight(
+            read, StoredImageSample(storage, stored, lambda: on_progress(_READING_SHARE + _IMAGES_SHARE))
+        )
     return assemble_version(version_id, read, stored, preflight.as_json())

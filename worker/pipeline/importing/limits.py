@@ -23,7 +23,6 @@ class ImportLimits:
     max_archive_members: int
     max_member_bytes: int
     max_manifest_bytes: int
-    max_image_pixels: int
     max_caption_chars: int
     shard_bytes: int
     max_unpacked_ratio: int = 100
@@ -40,7 +39,6 @@ class ImportLimits:
             max_archive_members=settings.max_archive_members,
             max_member_bytes=settings.max_member_bytes,
             max_manifest_bytes=settings.max_manifest_bytes,
-            max_image_pixels=settings.max_image_pixels,
             max_caption_chars=settings.max_caption_chars,
             shard_bytes=settings.shard_bytes,
         )

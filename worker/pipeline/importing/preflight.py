@@ -15,7 +15,6 @@ from worker.pipeline.importing.printable_text import printable
 from worker.pipeline.importing.reading import ReadCorpus
 from worker.pipeline.importing.rows import CaptionRow
 from worker.pipeline.importing.run_time import estimated_run_s
-from worker.pipeline.importing.source import CorpusSource
 
 MIN_JOIN_RATE = 0.9
 _SAMPLES_A_CODE = 5
@@ -97,7 +96,7 @@ class CaptionFacts:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """Sizes in pixels, of a sample, from the images' headers."""
+    """Sizes in pixels, of a sample."""
 
     n_sampled: int
     n_unreadable: int
@@ -141,8 +140,8 @@ class Preflight:
         return asdict(self)
 
 
-def make_preflight(source: CorpusSource, read: ReadCorpus) -> Preflight:
-    """Tell what is known before a single image is decoded in full. Reads at most some 1,200 of them."""
+def make_preflight(read: ReadCorpus, sample: ImageSample) -> Preflight:
+    """Tell what is known before any training. Looks at no more than some 1,200 images."""
     rows = read.joined.rows
     joined = [(row, name) for row, name in rows if name]
     n_expected = sum(_is_expected(row) for row, _ in rows)
@@ -151,7 +150,6 @@ def make_preflight(source: CorpusSource, read: ReadCorpus) -> Preflight:
         if row.fault is None:
             captions_of.setdefault(name, []).append(row.caption)
     join_rate = len(joined) / n_expected if n_expected else 0.0
-    sample = ImageSample(source, read)
     warnings = [*_join_warnings(join_rate, len(joined), n_expected), *_shift_warnings(sample, captions_of)]
     facts = _caption_facts(captions_of)
     return Preflight(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from app.core.repositories.importing import ImportedVersion
 from app.core.storage import LocalStorage
 from tests.worker.archives import zip_file
 from worker.pipeline.importing import ImportLimits, import_archive
+from worker.sandbox.normalising import normalise_image
 
+NORMALISE = partial(normalise_image, max_pixels=10_000)  # here and now; the worker does it in a sandbox
 Import = Callable[..., ImportedVersion]  # files or a path, and limits that differ
 
 
@@ -23,7 +26,6 @@ def limits() -> ImportLimits:
         max_archive_members=100,
         max_member_bytes=2**20,
         max_manifest_bytes=2**20,
-        max_image_pixels=10_000,
         max_caption_chars=200,
         shard_bytes=2**20,
     )
@@ -49,6 +51,7 @@ def run_import(tmp_path: Path, limits: ImportLimits, store: LocalStorage) -> Imp
             store,
             uuid.uuid4(),
             use_limits,
+            NORMALISE,
             scratch=tmp_path / "scratch",
             threads=2,
             on_progress=lambda _share: None,

@@ -9,7 +9,7 @@ from app.core.models import RejectionCode
 from app.core.repositories.importing import ImportedVersion
 from app.core.storage import LocalStorage
 from tests.worker.archives import image_bytes, small_corpus, tar_file, tar_zst_file, zip_file
-from tests.worker.pipeline.importing.conftest import Import
+from tests.worker.pipeline.importing.conftest import NORMALISE, Import
 from worker.pipeline.importing import ImportLimits, import_archive
 
 _HEADER = b"image,caption\n"
@@ -156,5 +156,5 @@ class TestStopping:
         path = zip_file(tmp_path / "corpus.zip", small_corpus())
         version_id = uuid.uuid4()
         with pytest.raises(KeyboardInterrupt):
-            import_archive(path, store, version_id, limits, scratch=tmp_path, threads=1, on_progress=stop)
+            import_archive(path, store, version_id, limits, NORMALISE, scratch=tmp_path, threads=1, on_progress=stop)
         assert not store.exists(f"versions/{version_id}/shards/00000")

@@ -13,6 +13,7 @@ from app.core.models import CorpusFormat
 from app.core.repositories.importing import ImportedVersion
 from app.core.storage import LocalStorage
 from tests.worker.archives import image_bytes, parquet_bytes, tar_file, zip_file
+from tests.worker.pipeline.importing.conftest import NORMALISE
 from worker.pipeline.importing import ArchiveRefusedError, ImportLimits, RefusalCode, import_archive
 from worker.pipeline.importing.json_values import check_texts
 
@@ -22,7 +23,6 @@ _LIMITS = ImportLimits(
     max_archive_members=100,
     max_member_bytes=2**20,
     max_manifest_bytes=2**20,
-    max_image_pixels=10_000,
     max_caption_chars=200,
     shard_bytes=2**20,
 )
@@ -99,6 +99,7 @@ def imported(name: str, data: bytes, wanted: CorpusFormat | None) -> ImportedVer
                 store,
                 uuid.uuid4(),
                 _LIMITS,
+                NORMALISE,
                 scratch=Path(folder) / "scratch",
                 threads=1,
                 on_progress=lambda _share: None,

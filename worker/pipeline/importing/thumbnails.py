@@ -19,7 +19,8 @@ def thumbnail(image: Image.Image) -> npt.NDArray[np.float32] | None:
         small = image.convert("RGB").resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     except Exception:  # noqa: BLE001 - parsers raise whatever a hostile file leads them to
         return None
-    return np.asarray(small, dtype=np.float32).ravel() / 255
+    pixels: npt.NDArray[np.float32] = np.asarray(small, dtype=np.float32).ravel() / np.float32(255)
+    return pixels
 
 
 def stacked(thumbnails: Sequence[npt.NDArray[np.float32] | None]) -> npt.NDArray[np.float32]:

@@ -1,12 +1,15 @@
 """What is told of an archive before any image is decoded in full."""
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.worker.archives import image_bytes, parquet_bytes, small_corpus, zip_file
+from tests.worker.pipeline.importing.conftest import Import
 from worker.pipeline.importing import ArchiveRefusedError, ImportLimits, UnknownFormatError, check_path
 from worker.pipeline.importing.preflight import Preflight
 
@@ -33,6 +36,13 @@ def coloured_corpus(n_images: int, *, offset: int = 0) -> dict[str, bytes]:
     rows = (f"{number:03}.png,a {names[(number + offset) % n_images]} thing" for number in range(n_images))
     images = {f"{number:03}.png": image_bytes(_COLOURS[name]) for number, name in enumerate(names)}
     return {"captions.csv": "\n".join(["image,caption", *rows]).encode(), **images}
+
+
+def as_gif(data: bytes) -> bytes:
+    """The image as one that is stored with a normal form beside it."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(data)).save(file, "GIF")
+    return file.getvalue()
 
 
 class TestCounts:
@@ -107,6 +117,26 @@ class TestWarnings:
 
     def test_captions_in_their_place(self, check: Check) -> None:
         assert not check(coloured_corpus(200)).warnings
+
+
+class TestStoredImages:
+    """An import looks at what it stored, and at normal forms where the originals are not plain."""
+
+    def test_shift_and_sizes_are_those_of_stored_images(self, run_import: Import, limits: ImportLimits) -> None:
+        many = ImportLimits(**{**limits.__dict__, "max_archive_members": 1_000})
+        files = coloured_corpus(200, offset=1)
+        for name in sorted(files)[:40]:
+            if name.endswith(".png"):
+                files[name] = as_gif(files[name])
+        told = run_import(files, many).preflight
+        assert told is not None
+        assert [warning["code"] for warning in told["warnings"]] == ["shifted_captions"]
+        assert told["images"]["width"]["max"] == 8
+
+    def test_images_that_were_not_accepted_are_unreadable(self, run_import: Import) -> None:
+        told = run_import(small_corpus() | {"a.png": b"<html>"}).preflight
+        assert told is not None
+        assert (told["images"]["n_sampled"], told["images"]["n_unreadable"]) == (3, 1)
 
 
 class TestCheckPath:

@@ -37,7 +37,8 @@ class TableFormat:
 
     def recognise(self, source: CorpusSource) -> Match | None:
         """Certain where a table of that name has both columns; possible where any table is there at all."""
-        tables = source.with_suffix(*TABLE_SUFFIXES)
+        texts = source.with_suffix(".txt")[:_LOOKED_AT]  # most are no tables, so only those that look like one count
+        tables = [*source.with_suffix(*TABLE_SUFFIXES), *(one for one in texts if has_table_columns(source, one))]
         named = _shallowest([one for one in tables if PurePosixPath(one.name).stem.lower() == _STEM])
         candidates = named or tables
         if not candidates:

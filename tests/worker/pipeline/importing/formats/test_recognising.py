@@ -22,6 +22,13 @@ class TestRecognise:
         told = tell({name: b'filepath\ttitle\nimg/a.png\tred, "really" red\n', "img/a.png": RED})
         assert (told.format, told.pairs) == ("open_clip", [("img/a.png", 'red, "really" red')])
 
+    def test_a_table_may_be_named_txt(self, tell: Tell) -> None:
+        told = tell({"list.txt": b"file_name;text\na.png;red\n", "a.png": RED, "notes.txt": b"image of a caption\n"})
+        assert (told.format, told.pairs) == ("table", [("a.png", "red")])
+
+    def test_shards_beside_a_table_are_not_taken_for_samples(self, tell: Tell) -> None:
+        assert tell({"pairs.csv": _TABLE, "a.png": RED, "code.tar": b"x"}).format == "table"
+
     def test_a_forced_format_that_does_not_fit_is_refused_with_what_would(self, tell: Tell) -> None:
         error = refusal(tell, {"captions.csv": _TABLE, "a.png": RED}, CorpusFormat.COCO)
         assert error.code == "wrong_format"

@@ -35,7 +35,8 @@ class Once:
     def __init__(self, session: Session, context: KeyContext, request: Request, key: str | None) -> None:
         self._session = session
         self._context = context
-        self._operation = f"{request.method} {request.url.path}"
+        query = f"?{request.url.query}" if request.url.query else ""
+        self._operation = f"{request.method} {request.url.path}{query}"
         self._status: int = request.scope["route"].status_code or http.HTTPStatus.OK
         self._key = key
 

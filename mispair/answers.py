@@ -42,6 +42,8 @@ class CorpusVersion:
     n_rejected: int
     n_images: int
     n_captions: int
+    n_added: int | None = None
+    n_dropped: int | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class ReportRow:
         correspondence_low, correspondence_high: what single rounds would say; None where the run is not calibrated.
         expected_precision_at_cut: the share of mismatches to expect down to this rank.
         lemon_score, similarity_score: what other scorers say, where the run was asked for them.
+        base_correspondence, change: what the run of the version before found, and how this finding differs from it.
         caption_place: among the captions of its image, 1 = the best; None where nothing tells.
         is_near_duplicate, near_duplicate_set: whether the image is nearly another one; None where that is not known.
     """
@@ -180,6 +183,8 @@ class ReportRow:
     lemon_score: float | None = None
     similarity_score: float | None = None
     caption_place: int | None = None
+    base_correspondence: float | None = None
+    change: str | None = None
 
 
 @dataclass(frozen=True)

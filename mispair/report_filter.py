@@ -17,6 +17,7 @@ class ReportFilter:
         words: only captions with these words.
         reason: only pairs with this reason code, such as better_caption; docs/reason-codes.md lists them.
         best_captions: only so many captions of each image, those that fit it best.
+        change: only pairs with this change against the run of the version before: new, regressed, remaining, resolved.
     """
 
     threshold: float | None = None
@@ -28,6 +29,7 @@ class ReportFilter:
     words: str | None = None
     reason: str | None = None
     best_captions: int | None = None
+    change: str | None = None
 
     def parameters(self) -> dict[str, str | float | None]:
         """Query parameters, by their names on the wire."""

@@ -51,6 +51,27 @@ class CertificateSummary:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A report beside that of the run of an earlier version.
+
+    Attributes:
+        base_threshold: below which that run flags.
+        n_gone: pairs that it flagged and that this version no longer has.
+        n_new, n_regressed, n_remaining: flagged pairs that it did not know, did not flag, flagged too; None in a run
+            that was not read by its summary.
+        n_resolved: pairs that it flagged and this run does not.
+    """
+
+    base_run_id: str
+    base_threshold: float
+    n_gone: int
+    n_new: int | None = None
+    n_regressed: int | None = None
+    n_remaining: int | None = None
+    n_resolved: int | None = None
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """A finished run in numbers. `correspondence_histogram` counts correspondence in 20 equal bins of [0, 1].
 
@@ -96,3 +117,4 @@ class RunSummary:
     near_decoy_histogram: tuple[int, ...] | None = None
     near_recall: float | None = None
     certificate: CertificateSummary | None = None
+    comparison: Comparison | None = None

@@ -12,12 +12,12 @@ def view_preflight(session: Session, corpus: Corpus) -> PreflightView:
     """The preflight of the newest version.
 
     Raises:
-        WrongStateError: `preflight_not_ready`: there is no version, or one that is older than preflights.
+        WrongStateError: `preflight_not_ready`: there is no version, or no archive came with it.
     """
     version = corpora.latest_versions(session, [corpus.id]).get(corpus.id)
     if version is None or version.preflight is None:
         raise WrongStateError(
-            f"corpus {corpus.id} is {corpus.state} and has no preflight: it appears with the import",
+            f"corpus {corpus.id} is {corpus.state} and has no preflight: one comes with every archive",
             code="preflight_not_ready",
         )
     return PreflightView.model_validate(version.preflight)

@@ -1,16 +1,17 @@
 """Corpora: make, fill, look at, delete."""
 
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from app.core.models import JobKind
 from app.core.repositories import corpora
-from app.corpora import service
+from app.corpora import changing, service
 from app.corpora.preflight import view_preflight
 from app.corpora.preflight_schemas import PreflightView
 from app.corpora.rejection_files import RejectionFormat, stream_rejections
-from app.corpora.schemas import CorpusView, CreateCorpus, RejectionView, VersionView
+from app.corpora.schemas import CorpusView, CreateCorpus, CreateVersion, RejectionView, VersionView
 from app.corpora.uploading import ArchiveUpload
 from app.dependencies import (
     AfterCommitDep,
@@ -78,11 +79,43 @@ def delete_corpus(corpus: ValidCorpus, session: SessionDep, storage: StorageDep,
 
 @router.put("/{corpus_id}/archive", status_code=202, responses=problems(404, 409, 415), openapi_extra=_ARCHIVE_BODY)
 async def put_archive(
-    corpus_id: uuid.UUID, request: Request, workspace_id: WorkspaceId, resources: ResourcesDep
+    corpus_id: uuid.UUID,
+    request: Request,
+    workspace_id: WorkspaceId,
+    resources: ResourcesDep,
+    append: Annotated[
+        bool, Query(description="add the archive's rows to a ready corpus, as a new version of it")
+    ] = False,
 ) -> CorpusView:
-    """Give a corpus its archive, once. Its import starts as soon as the last byte has come."""
-    upload = ArchiveUpload(resources, workspace_id, corpus_id)
+    """Give a corpus its archive, once. Its import starts as soon as the last byte has come.
+
+    With `append` a ready corpus gets another one: its rows make a new version, and the versions before stay.
+    """
+    upload = ArchiveUpload(resources, workspace_id, corpus_id, is_append=append)
     return await upload.take(request.headers.get("content-length"), request.stream())
+
+
+@router.post("/{corpus_id}/versions", status_code=202, responses=problems(404, 409))
+def create_version(
+    body: CreateVersion,
+    corpus: ValidCorpus,
+    session: SessionDep,
+    after_commit: AfterCommitDep,
+    once: OnceDep,
+) -> CorpusView:
+    """Make a new version of a corpus without some of its pairs; the versions before stay.
+
+    409 `corpus_not_ready`, `report_not_ready`, `not_newest_version` where the run cleaned an older one, or
+    `not_calibrated`; 422 `unknown_pairs`, or `threshold_and_fdr`.
+    """
+
+    def create() -> CorpusView:
+        job_id = changing.drop_pairs(session, corpus, body)
+        after_commit.wake(JobKind.IMPORT, job_id)
+        session.flush()
+        return service.view_corpus(session, corpus)
+
+    return once.answer(body, CorpusView, create)
 
 
 @router.get("/{corpus_id}/versions", responses=problems(404))
@@ -93,9 +126,14 @@ def list_versions(corpus: ValidCorpus, page: Page, session: SessionDep) -> Paged
 
 
 @router.get("/{corpus_id}/rejections", responses=problems(404))
-def list_rejections(corpus: ValidCorpus, page: Page, session: SessionDep) -> PagedView[RejectionView]:
-    """What the import of the newest version did not accept, and why; empty before there is a version."""
-    version = corpora.latest_versions(session, [corpus.id]).get(corpus.id)
+def list_rejections(
+    corpus: ValidCorpus,
+    page: Page,
+    session: SessionDep,
+    number: Annotated[int | None, Query(alias="version", ge=1, le=2**31 - 1, description="default: the newest")] = None,
+) -> PagedView[RejectionView]:
+    """What the import of a version did not accept, and why; empty before there is a version."""
+    version = service.find_version(session, corpus, number)
     if version is None:
         return PagedView(items=[], next_cursor=None)
     rows = corpora.list_rejections(session, version.id, after=page.after(int), limit=page.limit + 1)

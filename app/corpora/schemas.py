@@ -2,12 +2,14 @@
 
 import uuid
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.core.models import Corpus, CorpusFormat, CorpusState, CorpusVersion, Job
 from app.schemas import ErrorView, JobView, Name, RequestModel, WireModel
+
+MAX_DROPPED = 10_000
 
 
 class CreateCorpus(RequestModel):
@@ -35,6 +37,27 @@ class FormatView(WireModel):
     runners_up: list[FormatCandidate] = Field(default=[], description="what else it could have been")
 
 
+class CreateVersion(RequestModel):
+    """What a new version leaves out: these pairs, or all that a run flags. Exactly one of `pair_ids` and `run_id`."""
+
+    pair_ids: Annotated[list[uuid.UUID], Field(min_length=1, max_length=MAX_DROPPED)] | None = None
+    run_id: uuid.UUID | None = Field(default=None, description="a finished run of the newest version")
+    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = Field(
+        default=None, description="correspondence below it is flagged; default: the run's"
+    )
+    fdr: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = Field(
+        default=None, description="instead of a threshold: the share of the flagged that may be wrong"
+    )
+
+    @model_validator(mode="after")
+    def _drops_one_way(self) -> Self:
+        if (self.pair_ids is None) == (self.run_id is None):
+            raise ValueError("give exactly one of pair_ids and run_id")
+        if self.run_id is None and (self.threshold is not None or self.fdr is not None):
+            raise ValueError("threshold and fdr say what a run flags; they need run_id")
+        return self
+
+
 class ArchiveView(WireModel):
     """The archive that a corpus came in."""
 
@@ -53,6 +76,8 @@ class VersionView(WireModel):
     n_rejected: int
     n_images: int
     n_captions: int
+    n_added: int | None = Field(description="pairs that the version before lacks; null of the first")
+    n_dropped: int | None = Field(description="pairs of the version before that it lacks; null of the first")
     created_at: datetime
 
 

@@ -12,6 +12,7 @@ from app.core.models import Corpus, CorpusState, CorpusVersion, JobKind
 from app.core.repositories import corpora
 from app.core.repositories.jobs import add_job
 from app.core.storage import Storage
+from app.core.version_change import AppendArchive, DropFlagged, DropPairs
 from app.corpora.receiving import ReceivedArchive
 from app.corpora.schemas import CorpusView, CreateCorpus
 
@@ -39,29 +40,66 @@ def view_corpus(session: Session, corpus: Corpus) -> CorpusView:
     return view_corpora(session, [corpus])[0]
 
 
-def check_takes_archive(corpus: Corpus | None, corpus_id: uuid.UUID) -> Corpus:
-    """The corpus, if it waits for an archive.
+def check_takes_archive(corpus: Corpus | None, corpus_id: uuid.UUID, *, is_append: bool = False) -> Corpus:
+    """The corpus, if it waits for an archive, or if it is ready for one to append.
 
     Raises:
         NotFoundError: there is none, or it is another workspace's.
-        WrongStateError: it has its archive.
+        WrongStateError: `archive_exists`, or `corpus_not_ready`.
     """
     if corpus is None:
         raise NotFoundError(f"corpus {corpus_id} does not exist")
+    if is_append:
+        return check_is_ready(corpus)
     if corpus.state != CorpusState.UPLOADING:
         raise WrongStateError(
-            f"corpus {corpus_id} is {corpus.state}: it has its archive; make a new corpus for another one",
+            f"corpus {corpus_id} is {corpus.state}: it has its archive; append=true adds another one, as a new version",
             code="archive_exists",
         )
     return corpus
 
 
-def accept_archive(session: Session, corpus: Corpus, archive: ReceivedArchive) -> uuid.UUID:
+def check_is_ready(corpus: Corpus) -> Corpus:
+    """The corpus, if a new version can be made of it.
+
+    Raises:
+        WrongStateError: `corpus_not_ready`.
+    """
+    if corpus.state != CorpusState.READY:
+        raise WrongStateError(
+            f"corpus {corpus.id} is {corpus.state}; a new version is made of one that is ready",
+            code="corpus_not_ready",
+        )
+    return corpus
+
+
+def queue_change(session: Session, corpus: Corpus, change: AppendArchive | DropPairs | DropFlagged) -> uuid.UUID:
+    """Queue the making of a new version of a ready corpus, whose older versions stay readable.
+
+    Returns:
+        The job, for the caller to wake after its commit.
+    """
+    corpus.state = CorpusState.UPLOADED
+    job = add_job(
+        session,
+        workspace_id=corpus.workspace_id,
+        kind=JobKind.IMPORT,
+        subject_id=corpus.id,
+        request=change.model_dump(mode="json"),
+    )
+    return job.id
+
+
+def accept_archive(session: Session, corpus: Corpus, archive: ReceivedArchive, *, is_append: bool = False) -> uuid.UUID:
     """Note the stored archive and queue its import, in one transaction.
+
+    The corpus goes on showing its first archive when another one is appended.
 
     Returns:
         The import job, for the caller to wake after its commit.
     """
+    if is_append:
+        return queue_change(session, corpus, AppendArchive(archive_key=archive.key))
     corpus.state = CorpusState.UPLOADED
     corpus.archive_key = archive.key
     corpus.archive_kind = archive.kind
@@ -69,6 +107,20 @@ def accept_archive(session: Session, corpus: Corpus, archive: ReceivedArchive) -
     corpus.archive_sha256 = archive.sha256
     job = add_job(session, workspace_id=corpus.workspace_id, kind=JobKind.IMPORT, subject_id=corpus.id)
     return job.id
+
+
+def find_version(session: Session, corpus: Corpus, number: int | None) -> CorpusVersion | None:
+    """A version of a corpus by its number, else the newest; None before there is one.
+
+    Raises:
+        NotFoundError: the corpus has no version of that number.
+    """
+    if number is None:
+        return corpora.latest_versions(session, [corpus.id]).get(corpus.id)
+    version = corpora.find_version(session, corpus.id, number)
+    if version is None:
+        raise NotFoundError(f"corpus {corpus.id} has no version {number}")
+    return version
 
 
 def delete_corpus(session: Session, corpus: Corpus, storage: Storage, after_commit: AfterCommit) -> None:

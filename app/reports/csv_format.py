@@ -57,6 +57,8 @@ def _cells(entry: ReportEntry, text: Callable[[str], str]) -> Sequence[object]:
         entry.lemon_score,
         entry.similarity_score,
         entry.caption_place,
+        entry.base_correspondence,
+        entry.change,
     )
 
 

@@ -44,6 +44,8 @@ def encode_parquet(batches: Batches) -> Generator[bytes, None, None]:
             pa.field("lemon_score", pa.float32()),
             pa.field("similarity_score", pa.float32()),
             pa.field("caption_place", pa.int32()),
+            pa.field("base_correspondence", pa.float32()),
+            pa.field("change", pa.string()),
         ]
     )
     buffer = _Drained()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from app.core.models import ReasonCode
 from app.core.repositories import reports
-from app.core.repositories.reports import ReportFilter
+from app.core.repositories.reports import Change, ReportFilter
 from app.cut import CutDep
 from app.dependencies import Page, ResourcesDep, SessionDep, StorageDep, WorkspaceId
 from app.pagination import view_page
@@ -64,6 +64,9 @@ def get_wanted_report(
         int | None,
         Query(ge=1, le=_MAX_RANK, description="only so many captions of each image, those that fit it best"),
     ] = None,
+    change: Annotated[
+        Change | None, Query(description="only pairs with this change against the run of the version before")
+    ] = None,
 ) -> WantedReport:
     rows = ReportFilter(
         threshold=service.threshold_of(session, run, cut),
@@ -75,6 +78,8 @@ def get_wanted_report(
         reason_code=reason,
         is_near_duplicate=near_duplicate,
         best_captions=best_captions,
+        change=change,
+        base=service.comparison_of(run),
     )
     return WantedReport(run, rows)
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from app.core.models import ReasonCode
+from app.core.repositories.reports import Change
 from app.schemas import WireModel
 
 
@@ -65,6 +66,14 @@ class ReportRowView(WireModel):
     caption_place: int | None = Field(
         description="where the caption stands among those of its image, 1 = the best, by models that did not see the "
         "pair and by the image's other captions; null with `method: crcl`, and in older runs"
+    )
+    base_correspondence: float | None = Field(
+        description="what the run before found on this pair; null of a new pair, and where the corpus version goes out "
+        "from none that was cleaned"
+    )
+    change: Change | None = Field(
+        description="against the run before, at its own threshold: new, regressed or remaining of a flagged pair, "
+        "resolved of one that is flagged no more"
     )
 
 

@@ -10,11 +10,11 @@ from app.core.errors import InvalidPayloadError, NotFoundError, WrongStateError
 from app.core.histogram import share_below
 from app.core.models import Image
 from app.core.repositories import images, pairs, reports
-from app.core.repositories.reports import FlagTotals, ReportEntry, ReportFilter, ReportScope
+from app.core.repositories.reports import Comparison, FlagTotals, ReportEntry, ReportFilter, ReportScope
 from app.core.storage import Storage
 from app.reports.schemas import ImageFacts, PairDetail, PairFinding, ReportRowView, TrajectoryPoint
 from app.reports.trajectory import label_trajectory
-from app.runs.schemas import RunSummary
+from app.runs.schemas import ComparisonView, RunSummary
 from app.runs.service import PublishedRun
 
 _MAX_WORDS = 20
@@ -70,6 +70,12 @@ def threshold_of(session: Session, run: PublishedRun, cut: Cut) -> float:
     return reports.threshold_at_fdr(session, scope_of(run), fdr=cut.fdr)
 
 
+def comparison_of(run: PublishedRun) -> Comparison | None:
+    """What a run's report is compared with, where there is something."""
+    found = run.summary.comparison
+    return None if found is None else Comparison(found.base_threshold)
+
+
 def report_summary(session: Session, run: PublishedRun, cut: Cut) -> RunSummary:
     """The published numbers of a run, with those that depend on the threshold taken at the cut.
 
@@ -86,7 +92,7 @@ def report_summary(session: Session, run: PublishedRun, cut: Cut) -> RunSummary:
         "reasons": reports.reason_counts(session, scope_of(run), threshold=threshold),
     }
     expected = _expected(totals) if run.summary.is_calibrated else {}
-    return run.summary.model_copy(update=at_cut | expected)
+    return run.summary.model_copy(update=at_cut | expected | _compared(session, run, threshold))
 
 
 def pair_detail(session: Session, storage: Storage, run: PublishedRun, pair_id: uuid.UUID, cut: Cut) -> PairDetail:
@@ -98,7 +104,7 @@ def pair_detail(session: Session, storage: Storage, run: PublishedRun, pair_id: 
     """
     threshold = threshold_of(session, run, cut)
     scope = scope_of(run)
-    entry = reports.find_report_entry(session, scope, pair_id, threshold=threshold)
+    entry = reports.find_report_entry(session, scope, pair_id, threshold=threshold, base=comparison_of(run))
     image = None if entry is None else images.find_image(session, run.workspace_id, entry.image_id)
     if entry is None or image is None:
         raise NotFoundError(f"pair {pair_id} does not exist in run {run.id}")
@@ -106,6 +112,18 @@ def pair_detail(session: Session, storage: Storage, run: PublishedRun, pair_id: 
     siblings = reports.report_page(session, scope, of_image, after_rank=0, limit=_MAX_CAPTIONS)
     ordinal = pairs.pair_ordinal(session, scope.workspace_id, pair_id)
     return _detail(entry, image, siblings, label_trajectory(storage, run, ordinal))
+
+
+def _compared(session: Session, run: PublishedRun, threshold: float) -> dict[str, ComparisonView]:
+    base = comparison_of(run)
+    if base is None or run.summary.comparison is None:
+        return {}
+    counts = reports.change_counts(session, scope_of(run), threshold=threshold, base=base)
+    return {
+        "comparison": run.summary.comparison.model_copy(
+            update={f"n_{change.value}": count for change, count in counts.items()}
+        )
+    }
 
 
 def _expected(totals: FlagTotals) -> dict[str, float | None]:

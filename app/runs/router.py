@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from app.core.models import JobKind
 from app.core.repositories import runs
@@ -34,14 +34,15 @@ def create_run(
     after_commit: AfterCommitDep,
     once: OnceDep,
     wanted: StartRun = _DEFAULTS,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="its number; default: the newest")] = None,
 ) -> RunView:
-    """Start a cleaning of a corpus's newest version. The configuration is frozen; a body left out takes the defaults.
+    """Start a cleaning of a version of a corpus. The configuration is frozen; a body left out takes the defaults.
 
     409 `corpus_not_ready`, `too_few_pairs` or `preflight_unconfirmed`; 422 `unknown_encoder` or `regions_unsupported`.
     """
 
     def create() -> RunView:
-        made = service.create_run(session, workspace_id, corpus_id, wanted, rules)
+        made = service.create_run(session, workspace_id, corpus_id, wanted, rules, number=version)
         after_commit.wake(JobKind.RUN, made.job.id)
         return RunView.of(made)
 

@@ -70,6 +70,21 @@ class CertificateSummary(WireModel):
     refusal: CertificateRefusal | None = None
 
 
+class ComparisonView(WireModel):
+    """A report beside that of the run of an earlier version. Flags before are at `base_threshold`, now at `threshold`.
+
+    The counts but `n_gone` are given by `GET summary`, for they follow from the cut that is asked for.
+    """
+
+    base_run_id: uuid.UUID
+    base_threshold: float
+    n_gone: int = Field(description="pairs that were flagged and that this version no longer has")
+    n_new: int | None = Field(default=None, description="flagged pairs that the run before did not know")
+    n_regressed: int | None = Field(default=None, description="pairs flagged now that were not before")
+    n_remaining: int | None = Field(default=None, description="pairs flagged before and now")
+    n_resolved: int | None = Field(default=None, description="pairs flagged before that are not any more")
+
+
 class RunSummary(WireModel):
     """A published run in numbers. Correspondence is in [0, 1], low = bad; a probability where `is_calibrated`.
 
@@ -116,6 +131,9 @@ class RunSummary(WireModel):
     n_words: int | None = Field(default=None, description="words that the model knows; null where it reads vectors")
     r_sum: float | None = None
     certificate: CertificateSummary | None = Field(default=None, description="null where none was asked for")
+    comparison: ComparisonView | None = Field(
+        default=None, description="with the run of an earlier version; null where none was cleaned"
+    )
     seconds_by_phase: dict[str, float]
     is_calibrated: bool = Field(default=False, description="whether correspondence is the probability of a match")
     n_decoys: int = Field(default=0, description="known mismatches planted before training; none is in the report")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import InvalidPayloadError, NotFoundError, WrongStateError
 from app.core.models import CorpusState, JobKind, JobState, new_id
 from app.core.repositories import corpora, jobs, runs
+from app.core.repositories.comparing import find_base_run
 from app.core.repositories.runs import RunWithJob
 from app.core.run_config import RunConfig
 from app.corpora.service import require_confirmed
@@ -38,12 +39,19 @@ class PublishedRun:
 
 
 def create_run(
-    session: Session, workspace_id: uuid.UUID, corpus_id: uuid.UUID, wanted: StartRun, rules: RunRules
+    session: Session,
+    workspace_id: uuid.UUID,
+    corpus_id: uuid.UUID,
+    wanted: StartRun,
+    rules: RunRules,
+    *,
+    number: int | None = None,
 ) -> RunWithJob:
-    """Queue a run of the corpus's newest version; the caller sends the wake-up of its job after the commit.
+    """Queue a run of the corpus's version of this number, else of the newest; the caller sends the wake-up of its job
+    after the commit.
 
     Raises:
-        NotFoundError: no such corpus.
+        NotFoundError: no such corpus, or no such version of it.
         WrongStateError: `corpus_not_ready`, `too_few_pairs` or `preflight_unconfirmed`.
         InvalidPayloadError: `unknown_encoder`, or `regions_unsupported`.
     """
@@ -55,14 +63,21 @@ def create_run(
     corpus = corpora.lock_corpus(session, workspace_id, corpus_id, is_shared=True)
     if corpus is None:
         raise NotFoundError(f"corpus {corpus_id} does not exist")
-    version = corpora.latest_versions(session, [corpus_id]).get(corpus_id)
-    if corpus.state != CorpusState.READY or version is None:
+    if number is None:
+        version = corpora.latest_versions(session, [corpus_id]).get(corpus_id)
+    else:
+        version = corpora.find_version(session, corpus_id, number)
+        if version is None:
+            raise NotFoundError(f"corpus {corpus_id} has no version {number}")
+    # A version that is named can be cleaned while another one is being made.
+    if version is None or (number is None and corpus.state != CorpusState.READY):
         raise WrongStateError(
             f"corpus {corpus_id} is {corpus.state}; a run needs it to be ready", code="corpus_not_ready"
         )
     if version.n_accepted < rules.min_pairs:
         raise WrongStateError(
-            f"corpus {corpus_id} has {version.n_accepted} accepted pairs; a run needs at least {rules.min_pairs}",
+            f"version {version.number} of corpus {corpus_id} has {version.n_accepted} accepted pairs; a run needs at "
+            f"least {rules.min_pairs}",
             code="too_few_pairs",
         )
     require_confirmed(version, is_confirmed=wanted.confirm_warnings)
@@ -75,6 +90,7 @@ def create_run(
         corpus_id=corpus_id,
         corpus_version_id=version.id,
         config=frozen.model_dump(mode="json"),
+        base_run_id=find_base_run(session, version),
     )
     session.refresh(job)
     return RunWithJob(run, job)

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "c4e81f7a6d02"
-down_revision = "c93b1f7e2a60"
+down_revision = "e2d84a6b90f7"
 branch_labels = None
 depends_on = None
 

@@ -8,6 +8,7 @@ from worker.execution import JobHandle
 from worker.pipeline.certifying import certify_run
 from worker.pipeline.checkpoints import checkpoint_prefix
 from worker.pipeline.checks import ensure_checks
+from worker.pipeline.comparing import read_base_findings
 from worker.pipeline.devices import choose_device
 from worker.pipeline.explaining import explain_report
 from worker.pipeline.features import ensure_features
@@ -33,12 +34,13 @@ def clean_corpus(handle: JobHandle) -> None:
     config = RunConfig.model_validate(run.config)
     device = choose_device(handle.context.settings.device)
     with working_folder(handle) as folder:
-        work = RunWork(handle, config, version, folder, RunClock(is_certified=config.certify), device)
+        work = RunWork(handle, config, version, folder, RunClock(is_certified=config.certify), device, run.base_run_id)
         features = ensure_features(work)
         ensure_checks(work, features)
         pairs = handle.transaction(lambda session: PairList.read(session, version.id))
         trained = train_run(work, features, pairs)
         report = write_report(work, pairs, trained)
+        base = read_base_findings(work, len(pairs))
         explained = explain_report(work, features, trained)
         certificate = certify_run(work, features, trained)
         work.begin(RunPhase.INDEX)
@@ -58,11 +60,12 @@ def clean_corpus(handle: JobHandle) -> None:
             "n_words": trained.n_words,
             "r_sum": trained.r_sum,
             "certificate": certificate,
+            "comparison": None if base is None else base.summary(),
             "seconds_by_phase": work.clock.seconds_by_phase,
             "device": device,
             "n_threads": trained.n_threads,
         }
-        publish(work, pairs, report, explained, summary)
+        publish(work, pairs, report, explained, base, summary)
         _delete_superseded(work)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from app.core.repositories.checks import has_checks
 from app.core.repositories.features import (
     StoredFeatures,
     add_features,
+    carried_captions,
+    carried_images,
     distinct_captions,
     image_places,
     stored_features,
@@ -37,7 +40,7 @@ def ensure_features(work: RunWork) -> StoredFeatures:
 
     def on_message(message: Message) -> None:
         counts = {"done": message["done"], "total": message["total"]}
-        work.tell(RunPhase.FEATURES, message["done"] / message["total"], events={"features": counts})
+        work.tell(RunPhase.FEATURES, message["done"] / max(1, message["total"]), events={"features": counts})
 
     result = work.run(
         "features",
@@ -51,6 +54,7 @@ def ensure_features(work: RunWork) -> StoredFeatures:
             "images": str(work.folder / "image_places.npz"),
             "captions": str(caption_texts(work)),
             "known": sorted(known),
+            **_reusable(work),
             "image_measures": None if is_checked else str(image_measures(work)),
             "out": str(work.folder),
         },
@@ -97,6 +101,34 @@ def _write_inputs(work: RunWork, session: Session) -> None:
             file.write(json.dumps(caption) + "\n")
 
 
+def _reusable(work: RunWork) -> dict[str, Any]:  # Any: JSON
+    """What the stage may take over from the version that this one goes out from."""
+    parent_id = work.version.parent_id
+    if parent_id is None:
+        return {}
+    known = work.handle.transaction(lambda session: stored_features(session, parent_id))
+    if not known:
+        return {}
+    images, captions = (np.full(n, -1, dtype=np.int64) for n in (work.version.n_images, work.version.n_captions))
+
+    def read(session: Session) -> None:
+        for row, old in carried_images(session, work.version.id, parent_id):
+            images[row] = old
+        for row, old in carried_captions(session, work.version.id, parent_id):
+            captions[row] = old
+
+    work.handle.transaction(read)
+    np.savez(work.folder / "carried.npz", image_rows=images, caption_rows=captions)
+    files = {fingerprint: fetch_features(work, features) for fingerprint, features in known.items()}
+    return {
+        "carried": str(work.folder / "carried.npz"),
+        "reusable": {
+            fingerprint: {"images": str(image_file), "captions": None if caption_file is None else str(caption_file)}
+            for fingerprint, (image_file, caption_file) in files.items()
+        },
+    }
+
+
 def _store(work: RunWork, result: Message) -> StoredFeatures:
     claim, context = work.handle.claim, work.handle.context
     features = StoredFeatures(
@@ -112,7 +144,8 @@ def _store(work: RunWork, result: Message) -> StoredFeatures:
 
     def write(session: Session) -> None:
         # The event checks the fence in the same transaction.
-        append_event(session, claim, "features", {"is_reused": False, "fingerprint": features.fingerprint})
+        told = {"is_reused": False, "fingerprint": features.fingerprint, "n_images_carried": result["n_images_carried"]}
+        append_event(session, claim, "features", told)
         add_features(session, claim, work.version.id, features)
 
     work.handle.transaction(write)

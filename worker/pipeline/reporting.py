@@ -19,6 +19,7 @@ from app.core.repositories.repairs import write_repairs
 from app.core.run_config import RunConfig
 from worker.pipeline.calibration import Calibration
 from worker.pipeline.certifying import CERTIFICATE_FILES
+from worker.pipeline.comparing import BaseFindings
 from worker.pipeline.explaining import Explained, PairReason
 from worker.pipeline.pair_list import PairList
 from worker.pipeline.repairing import read_row_numbers
@@ -52,9 +53,18 @@ class Report:
     similarity: npt.NDArray[np.float32] | None = None
 
     def worst_first(
-        self, reasons: Mapping[int, PairReason], caption_places: npt.NDArray[np.int64] | None = None
+        self,
+        reasons: Mapping[int, PairReason],
+        caption_places: npt.NDArray[np.int64] | None = None,
+        base: npt.NDArray[np.float32] | None = None,
     ) -> Iterator[ReportValues]:
-        """Values of the report rows, by rank; with the reason, by ordinal, of those that have one, and their place."""
+        """Values of the report rows, by rank.
+
+        Args:
+            reasons: of those pairs that have one, by ordinal.
+            caption_places: (N,) where each caption stands among those of its image.
+            base: (N,) correspondence by the base run, NaN of what is new.
+        """
         n_mismatched = 0.0
         for row in np.argsort(self.rank):
             reason = reasons.get(int(row))
@@ -70,6 +80,7 @@ class Report:
                 _at(self.lemon, row),
                 _at(self.similarity, row),
                 None if caption_places is None else int(caption_places[row]),
+                None if base is None or np.isnan(base[row]) else float(base[row]),
                 *(() if reason is None else reason.columns()),
             )
 
@@ -110,6 +121,7 @@ def publish(
     pairs: PairList,
     report: Report,
     explained: Explained,
+    base: BaseFindings | None,
     summary: dict[str, Any],  # Any: JSON
 ) -> None:
     """Store the artefacts, then write rows, repairs, summary and the job's end in one transaction under the fence.
@@ -131,7 +143,9 @@ def publish(
             work.handle.claim,
             artefact_prefix=work.artefact_prefix,
             summary=summary,
-            rows=report.worst_first(explained.reasons, explained.caption_places),
+            rows=report.worst_first(
+                explained.reasons, explained.caption_places, None if base is None else base.correspondence
+            ),
         )
         write_repairs(
             session, work.handle.claim, explained.repairs.rows(row_numbers), explained.repairs.pair_rows(pairs)

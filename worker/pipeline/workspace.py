@@ -1,5 +1,6 @@
 """The local working folder of one claim of a run, and what every phase of it shares."""
 
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class RunWork:
     folder: Path
     clock: RunClock
     device: str
+    base_run_id: uuid.UUID | None = None  # of an earlier version, to compare with
 
     @property
     def artefact_prefix(self) -> str:

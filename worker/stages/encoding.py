@@ -11,7 +11,9 @@ import numpy as np
 
 from app.core.storage import Storage, open_storage
 from crcl_core.encoders import Encoder, load_encoder
+from crcl_core.types import FloatArray
 from worker.pipeline.image_decoding import open_image, upright_rgb
+from worker.stages.carried_features import CarriedFeatures, open_features
 from worker.stages.feature_kind import FeatureKind
 from worker.stages.measuring import MeasuredImages
 from worker.trainer import Spec, Tell
@@ -30,14 +32,16 @@ def encode_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     Args:
         spec: `encoder`, `encoders`, `cache`, `device`, `n_threads`; `storage_url`, `objects`; `images`, an npz with
             `shard` (I,), `offset` (I,), `n_bytes` (I,) and `shard_keys`; `captions`, a JSON string a line;
-            `known`, fingerprints whose features are stored already; `out`, the folder for the results; and to make
+            `known`, fingerprints whose features are stored already; `reusable` and `carried`, see `CarriedFeatures.of`,
+            which may be left out; `out`, the folder for the results; and to make
             regions of images instead of vectors of images and captions, `n_grid_regions`; and to measure images for
             the checks while they are decoded anyway, `image_measures`, the file to write.
         tell: gets progress.
 
     Returns:
         `fingerprint`, `image_dim`, `n_regions`, `caption_dim`, `joint_dim`; `is_known`, whether nothing had to be
-        encoded; and if something had, `seconds`, what `images` and `captions` took.
+        encoded; and if something had, `n_images_carried`, how many were encoded for the version before, and `seconds`,
+        what `images` and `captions` took.
     """
     encoder = load_encoder(
         spec["encoder"],
@@ -51,19 +55,22 @@ def encode_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         return {**kind.facts(), "is_known": True}
     captions = [] if kind.caption_dim is None else _read_captions(Path(spec["captions"]))
     table = np.load(spec["images"], allow_pickle=False)
-    progress = _Progress(tell, n_images=len(table["offset"]), n_captions=len(captions))
+    carried = CarriedFeatures.of(spec, kind.fingerprint, n_images=len(table["offset"]), n_captions=len(captions))
+    progress = _Progress(tell, n_images=len(carried.new_images), n_captions=len(carried.new_captions))
     out = Path(spec["out"])
     storage = open_storage(spec["storage_url"], Path(spec["objects"]))
     started_at = time.monotonic()
-    measured = MeasuredImages(len(table["offset"])) if spec.get("image_measures") else None
-    _encode_images(kind, storage, table, out / "images.npy", spec["n_threads"], progress, measured)
+    is_measuring = spec.get("image_measures") and carried.images is None  # else not every image is decoded here
+    measured = MeasuredImages(len(table["offset"])) if is_measuring else None
+    _encode_images(kind, storage, table, carried, out / "images.npy", spec["n_threads"], progress, measured)
     if measured is not None:
         measured.save(Path(spec["image_measures"]))
     images_done_at = time.monotonic()
     if kind.caption_dim is not None:
-        _encode_captions(encoder, captions, out / "captions.npy", progress)
+        _encode_captions(encoder, captions, carried, out / "captions.npy", progress)
     seconds = {"images": images_done_at - started_at, "captions": time.monotonic() - images_done_at}
-    return {**kind.facts(), "is_known": False, "seconds": seconds}
+    n_carried = int((carried.image_rows >= 0).sum())
+    return {**kind.facts(), "is_known": False, "n_images_carried": n_carried, "seconds": seconds}
 
 
 def _read_captions(path: Path) -> list[str]:
@@ -99,6 +106,7 @@ def _encode_images(
     kind: FeatureKind,
     storage: Storage,
     table: Any,  # an open npz file
+    carried: CarriedFeatures,
     path: Path,
     n_threads: int,
     progress: _Progress,
@@ -107,19 +115,22 @@ def _encode_images(
     shard_keys, shards = table["shard_keys"], table["shard"]
     offsets, sizes = table["offset"], table["n_bytes"]
 
-    def prepare(row: int) -> Any:  # Any: the encoder's prepared image
+    wanted = carried.new_images
+
+    def prepare(number: int) -> Any:  # Any: the encoder's prepared image
+        row = int(wanted[number])
         data = storage.read_range(str(shard_keys[shards[row]]), int(offsets[row]), int(sizes[row]))
         image = upright_rgb(open_image(data))
         if measured is not None:
             measured.measure(row, image)
         return kind.encoder.prepare_image(image)
 
-    features = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(offsets), *kind.image_shape))
+    features = open_features(path, (len(offsets), *kind.image_shape), carried.images, carried.image_rows)
     with ThreadPoolExecutor(max_workers=max(n_threads, _MIN_READERS)) as pool:
-        for rows, prepared in _one_ahead(pool, prepare, len(offsets)):
-            features[rows] = kind.encode(np.stack(prepared))
+        for rows, prepared in _one_ahead(pool, prepare, len(wanted)):
+            features[wanted[rows]] = kind.encode(np.stack(prepared))
             progress.images(len(rows))
-    features.flush()
+    _flush(features)
 
 
 def _one_ahead(pool: ThreadPoolExecutor, prepare: Any, n_rows: int) -> Iterator[tuple[range, list[Any]]]:
@@ -133,10 +144,18 @@ def _one_ahead(pool: ThreadPoolExecutor, prepare: Any, n_rows: int) -> Iterator[
         pending = upcoming
 
 
-def _encode_captions(encoder: Encoder, captions: list[str], path: Path, progress: _Progress) -> None:
-    features = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(captions), encoder.caption_dim))
-    for start in range(0, len(captions), _CAPTIONS_A_BATCH):
-        batch = captions[start : start + _CAPTIONS_A_BATCH]
-        features[start : start + len(batch)] = encoder.encode_captions(batch)
-        progress.captions(len(batch))
+def _encode_captions(
+    encoder: Encoder, captions: list[str], carried: CarriedFeatures, path: Path, progress: _Progress
+) -> None:
+    features = open_features(path, (len(captions), encoder.caption_dim), carried.captions, carried.caption_rows)
+    wanted = carried.new_captions
+    for start in range(0, len(wanted), _CAPTIONS_A_BATCH):
+        rows = wanted[start : start + _CAPTIONS_A_BATCH]
+        features[rows] = encoder.encode_captions([captions[row] for row in rows])
+        progress.captions(len(rows))
+    _flush(features)
+
+
+def _flush(features: FloatArray) -> None:
+    assert isinstance(features, np.memmap)
     features.flush()

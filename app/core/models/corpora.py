@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, func
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,6 +42,12 @@ class CorpusVersion(IdMixin, WorkspaceMixin, CreatedMixin, Base):
     n_rejected: Mapped[int]
     n_images: Mapped[int]
     n_captions: Mapped[int]
+    # The version that this one goes out from, and what it has more and less; NULL of a corpus's first.
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("corpus_versions.id", ondelete="CASCADE"), index=True
+    )
+    n_added: Mapped[int | None]
+    n_dropped: Mapped[int | None]
     caption_column: Mapped[str | None] = mapped_column(Text)
     image_column: Mapped[str | None] = mapped_column(Text)
     format: Mapped[str | None] = mapped_column(String(32))  # None in versions that are older than formats
@@ -100,6 +106,7 @@ class Pair(IdMixin, WorkspaceMixin, Base):
     source_path: Mapped[str] = mapped_column(Text)
     row_number: Mapped[int]  # line of the manifest's data, 1 = the first row after the header
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # the user's other columns, verbatim; Any is JSON
+    import_number: Mapped[int] = mapped_column(server_default=text("1"))  # of the version that brought the row
 
 
 class Rejection(WorkspaceMixin, Base):

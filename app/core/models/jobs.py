@@ -37,6 +37,7 @@ class Job(IdMixin, WorkspaceMixin, CreatedMixin, Base):
     interruptions: Mapped[int] = mapped_column(default=0)  # lost leases since the last progress
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # {"code", "detail"}; Any is JSON
+    request: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # what was asked for beside the subject; Any is JSON
     metrics: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # the latest numbers a phase told; Any is JSON
     checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # {"key", "sha256", "step"}; Any is JSON
     last_event_seq: Mapped[int] = mapped_column(default=0)

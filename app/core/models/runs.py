@@ -19,6 +19,8 @@ class Run(IdMixin, WorkspaceMixin, CreatedMixin, Base):
     corpus_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("corpora.id", ondelete="CASCADE"), index=True)
     corpus_version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("corpus_versions.id", ondelete="CASCADE"))
     job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), unique=True)
+    # Of an earlier version, that the report is compared with; fixed when the run is made.
+    base_run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
     config: Mapped[dict[str, Any]] = mapped_column(JSONB)  # a RunConfig's JSON
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # a RunSummary's JSON, set at publication
     published_fence: Mapped[int | None] = mapped_column(BigInteger)
@@ -54,4 +56,5 @@ class ReportRow(WorkspaceMixin, Base):
     expected_precision_at_cut: Mapped[float | None] = mapped_column(REAL)  # of flagging down to this rank
     lemon_score: Mapped[float | None] = mapped_column(REAL)  # (0, 1], low = bad; where the run was asked for it
     similarity_score: Mapped[float | None] = mapped_column(REAL)  # [0, 1], low = bad; the same, with a joint space
+    base_correspondence: Mapped[float | None] = mapped_column(REAL)  # what the base run found; null of a new pair
     caption_place: Mapped[int | None]  # among the captions of its image, 1 = the best; null without held-out models

@@ -97,3 +97,4 @@ class RejectionCode(StrEnum):
     DECODING_TOO_SLOW = "decoding_too_slow"
     DECODER_DIED = "decoder_died"
     NOT_DOWNLOADED = "not_downloaded"
+    ALREADY_IN_CORPUS = "already_in_corpus"

@@ -1,14 +1,14 @@
 """SQL of corpora, their versions and their rejected rows."""
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from app.core.models import Corpus, CorpusVersion, Job, JobKind, Rejection, ReportRow, Run
+from app.core.models import Corpus, CorpusVersion, Job, JobKind, Pair, Rejection, ReportRow, Run
 from app.core.models.states import TERMINAL_STATES
 
 _MAX_INTEGER = 2**31 - 1  # of the column; a client's cursor may hold more
@@ -54,6 +54,19 @@ def latest_versions(session: Session, corpus_ids: Sequence[uuid.UUID]) -> dict[u
         .order_by(CorpusVersion.corpus_id, CorpusVersion.number.desc())
     ).scalars()
     return {version.corpus_id: version for version in versions}
+
+
+def find_version(session: Session, corpus_id: uuid.UUID, number: int) -> CorpusVersion | None:
+    """The version of a corpus with this number."""
+    return session.execute(
+        select(CorpusVersion).where(CorpusVersion.corpus_id == corpus_id, CorpusVersion.number == number)
+    ).scalar_one_or_none()
+
+
+def n_pairs_of(session: Session, version_id: uuid.UUID, pair_ids: Collection[uuid.UUID]) -> int:
+    """How many of these pairs the version has."""
+    statement = select(func.count()).where(Pair.corpus_version_id == version_id, Pair.id.in_(pair_ids))
+    return session.execute(statement).scalar_one()
 
 
 def latest_import_jobs(session: Session, corpus_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Job]:

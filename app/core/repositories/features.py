@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.core.models import FeatureSet, Image, Pair, new_id
 from app.core.repositories.jobs import Claim
@@ -114,6 +114,32 @@ def stored_features(session: Session, version_id: uuid.UUID) -> dict[str, Stored
         )
         for row in rows
     }
+
+
+def carried_images(session: Session, version_id: uuid.UUID, from_id: uuid.UUID) -> Iterator[tuple[int, int]]:
+    """(ordinal, ordinal in another version) of each image that both versions have."""
+    old = aliased(Image)
+    statement = (
+        select(Image.ordinal, old.ordinal.label("old"))
+        .join(old, and_(old.sha256 == Image.sha256, old.workspace_id == Image.workspace_id))
+        .where(Image.corpus_version_id == version_id, old.corpus_version_id == from_id)
+    )
+    for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
+        yield row.ordinal, row.old
+
+
+def carried_captions(session: Session, version_id: uuid.UUID, from_id: uuid.UUID) -> Iterator[tuple[int, int]]:
+    """(ordinal, ordinal in another version) of the distinct captions of pairs that both versions have."""
+    old = aliased(Pair)
+    is_same = and_(old.pair_key == Pair.pair_key, old.workspace_id == Pair.workspace_id, old.caption == Pair.caption)
+    statement = (
+        select(Pair.caption_ordinal, func.min(old.caption_ordinal).label("old"))
+        .join(old, is_same)
+        .where(Pair.corpus_version_id == version_id, old.corpus_version_id == from_id)
+        .group_by(Pair.caption_ordinal)
+    )
+    for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
+        yield row.caption_ordinal, row.old
 
 
 def add_features(session: Session, claim: Claim, version_id: uuid.UUID, features: StoredFeatures) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.models import Corpus, CorpusState, CorpusVersion, JobState, new_id
@@ -44,6 +44,7 @@ class PairRecord:
     source_path: str
     row_number: int
     extra: dict[str, Any] | None  # Any: JSON
+    import_number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,10 @@ class ImportedVersion:
     Attributes:
         n_read: caption rows, and images that no row names.
         n_captions: distinct normalised captions.
-        preflight: what can be told before any training, as the API shows it.
+        format: that the newest archive came in.
+        preflight: what can be told of that archive before any training, as the API shows it; None without an archive.
+        parent_id: the version that this one goes out from; None of a corpus's first.
+        n_added, n_dropped: pairs, against the parent.
     """
 
     id: uuid.UUID
@@ -77,8 +81,11 @@ class ImportedVersion:
     image_column: str
     caption_column: str
     n_other_members: int
-    format: CorpusFormat = CorpusFormat.TABLE
+    format: CorpusFormat | None = None
     preflight: dict[str, Any] | None = None  # Any: JSON
+    parent_id: uuid.UUID | None = None
+    n_added: int | None = None
+    n_dropped: int | None = None
 
     def __post_init__(self) -> None:
         n_counted = len(self.pairs) + len(self.rejections)
@@ -112,6 +119,7 @@ _PAIR_TYPES = _OWNER_TYPES | {
     "source_path": "text",
     "row_number": "int4",
     "extra": "jsonb",
+    "import_number": "int4",
 }
 _REJECTION_TYPES = _OWNER_TYPES | {
     "row_number": "int4",
@@ -158,8 +166,11 @@ def publish_version(session: Session, claim: Claim, version: ImportedVersion) ->
             number=number,
             image_column=version.image_column,
             caption_column=version.caption_column,
-            format=version.format.value,
+            format=version.format,
             preflight=version.preflight,
+            parent_id=version.parent_id,
+            n_added=version.n_added,
+            n_dropped=version.n_dropped,
             **counts,
         )
     )
@@ -173,6 +184,8 @@ def publish_version(session: Session, claim: Claim, version: ImportedVersion) ->
 def fail_import(session: Session, claim: Claim, state: JobState, error: dict[str, Any]) -> None:  # Any: JSON
     """End the job, and leave the corpus failed with the same words and without its archive.
 
+    A corpus that has a version already stays ready with it; only the job tells what failed.
+
     Args:
         state: failed, or cancelled.
         error: `code` and `detail`.
@@ -180,8 +193,12 @@ def fail_import(session: Session, claim: Claim, state: JobState, error: dict[str
     Raises:
         LeaseLostError: another worker holds the job.
     """
-    _set_state(session, claim, CorpusState.FAILED, error=error)
-    session.execute(update(Corpus).where(Corpus.id == claim.subject_id).values(archive_key=None))
+    has_one = session.execute(select(exists().where(CorpusVersion.corpus_id == claim.subject_id))).scalar_one()
+    if has_one:
+        _set_state(session, claim, CorpusState.READY, error=None)
+    else:
+        _set_state(session, claim, CorpusState.FAILED, error=error)
+        session.execute(update(Corpus).where(Corpus.id == claim.subject_id).values(archive_key=None))
     finish_job(session, claim, state, error=error)
 
 
@@ -245,6 +262,7 @@ def _copy_rows(session: Session, workspace_id: uuid.UUID, version: ImportedVersi
                 pair.source_path,
                 pair.row_number,
                 None if pair.extra is None else Jsonb(pair.extra),
+                pair.import_number,
             )
             for ordinal, pair in enumerate(version.pairs)
         ),

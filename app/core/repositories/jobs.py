@@ -1,7 +1,7 @@
 """SQL of the job table: claim, heartbeat, finish, events. All times are the database's."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -29,9 +29,23 @@ class Claim:
     checkpoint: dict[str, Any] | None  # Any: JSON
 
 
-def add_job(session: Session, *, workspace_id: uuid.UUID, kind: JobKind, subject_id: uuid.UUID) -> Job:
+def add_job(
+    session: Session,
+    *,
+    workspace_id: uuid.UUID,
+    kind: JobKind,
+    subject_id: uuid.UUID,
+    request: Mapping[str, Any] | None = None,  # Any: JSON
+) -> Job:
     """Queue a job. The caller sends the wake-up after its commit."""
-    job = Job(workspace_id=workspace_id, kind=kind, subject_id=subject_id, state=JobState.QUEUED, last_event_seq=1)
+    job = Job(
+        workspace_id=workspace_id,
+        kind=kind,
+        subject_id=subject_id,
+        state=JobState.QUEUED,
+        request=None if request is None else dict(request),
+        last_event_seq=1,
+    )
     session.add(job)
     session.flush()
     session.add(JobEvent(workspace_id=workspace_id, job_id=job.id, seq=1, kind="queued", data={}))
@@ -216,6 +230,11 @@ def forget_sent(session: Session, job_ids: Sequence[uuid.UUID]) -> None:
 def job_metrics(session: Session, job_id: uuid.UUID) -> dict[str, Any] | None:  # Any: JSON
     """The latest numbers that a phase of the job told."""
     return session.execute(select(Job.metrics).where(Job.id == job_id)).scalar_one_or_none()
+
+
+def job_request(session: Session, job_id: uuid.UUID) -> dict[str, Any] | None:  # Any: JSON
+    """What the job was asked for beside its subject."""
+    return session.execute(select(Job.request).where(Job.id == job_id)).scalar_one_or_none()
 
 
 def last_interruption(session: Session, job_id: uuid.UUID) -> str | None:

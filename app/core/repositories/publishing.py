@@ -25,6 +25,7 @@ _REPORT_TYPES = {
     "lemon_score": "float4",
     "similarity_score": "float4",
     "caption_place": "int4",
+    "base_correspondence": "float4",
     "reason_code": "text",
     "evidence": "jsonb",
     "best_caption": "text",
@@ -50,6 +51,7 @@ class ReportValues(NamedTuple):
     lemon_score: float | None = None
     similarity_score: float | None = None
     caption_place: int | None = None
+    base_correspondence: float | None = None
     reason_code: str | None = None
     evidence: dict[str, Any] | None = None
     best_caption: str | None = None

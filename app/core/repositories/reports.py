@@ -7,9 +7,25 @@ threshold of 0.7, and the same pair would be flagged or not depending on who com
 import uuid
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, REAL, ColumnElement, Double, Integer, Select, any_, case, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    ColumnElement,
+    Double,
+    Integer,
+    Select,
+    and_,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from app.core.models import Image, ImageCheck, Pair, ReportRow
@@ -26,6 +42,26 @@ class ReportScope:
     run_id: uuid.UUID
 
 
+class Change(StrEnum):
+    """How a finding differs from that of the base run on the same pair."""
+
+    NEW = "new"  # flagged, of a pair that the base run did not know
+    REGRESSED = "regressed"  # flagged now, not before
+    REMAINING = "remaining"  # flagged before and now
+    RESOLVED = "resolved"  # flagged before, not any more
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The run that a report is compared with.
+
+    Attributes:
+        threshold: below which that run flags.
+    """
+
+    threshold: float
+
+
 @dataclass(frozen=True)
 class ReportFilter:
     """Which rows of a report to read. `threshold` only defines the flag; the other fields leave rows out.
@@ -37,6 +73,8 @@ class ReportFilter:
         reason_code: only rows with this reason.
         is_near_duplicate: only rows whose image is nearly another one, or only the others; None for both.
         best_captions: only this many of the best captions of each image; None for all.
+        change: only rows of this change against the base run.
+        base: what the rows are compared with; None where there is nothing.
     """
 
     threshold: float
@@ -48,6 +86,8 @@ class ReportFilter:
     reason_code: str | None = None
     is_near_duplicate: bool | None = None
     best_captions: int | None = None
+    change: Change | None = None
+    base: Comparison | None = None
 
 
 class ReportEntry(NamedTuple):
@@ -80,6 +120,8 @@ class ReportEntry(NamedTuple):
     lemon_score: float | None = None
     similarity_score: float | None = None
     caption_place: int | None = None
+    base_correspondence: float | None = None
+    change: str | None = None  # a Change
 
 
 class HitPair(NamedTuple):
@@ -124,10 +166,10 @@ def stream_report(
 
 
 def find_report_entry(
-    session: Session, scope: ReportScope, pair_id: uuid.UUID, *, threshold: float
+    session: Session, scope: ReportScope, pair_id: uuid.UUID, *, threshold: float, base: Comparison | None = None
 ) -> ReportEntry | None:
     """The row of one pair, or None."""
-    statement = _report(scope, ReportFilter(threshold)).where(ReportRow.pair_id == pair_id)
+    statement = _report(scope, ReportFilter(threshold, base=base)).where(ReportRow.pair_id == pair_id)
     row = session.execute(statement).one_or_none()
     return None if row is None else ReportEntry._make(row)
 
@@ -238,6 +280,8 @@ def _report(scope: ReportScope, wanted: ReportFilter) -> Select[*tuple[Any, ...]
             ReportRow.lemon_score,
             ReportRow.similarity_score,
             ReportRow.caption_place,
+            ReportRow.base_correspondence,
+            _change(wanted),
         )
         .join(Pair, Pair.id == ReportRow.pair_id)
         .outerjoin(ImageCheck, ImageCheck.image_id == Pair.image_id)
@@ -264,10 +308,34 @@ def _conditions(wanted: ReportFilter) -> Iterator[ColumnElement[bool]]:
         yield ReportRow.reason_code == wanted.reason_code
     if wanted.is_near_duplicate is not None:
         yield _is_near_duplicate() == wanted.is_near_duplicate
+    if wanted.change is not None:
+        yield _change(wanted) == wanted.change.value
     if wanted.best_captions is not None:
         yield ReportRow.caption_place <= wanted.best_captions
     for word in wanted.caption_words:
         yield Pair.caption.ilike(f"%{_escaped(word)}%", escape=_LIKE_ESCAPE)
+
+
+def _change(wanted: ReportFilter) -> ColumnElement[Any]:  # Any: text, which may be NULL
+    """NULL of a pair that is flagged neither now nor before, and where there is nothing to compare with."""
+    if wanted.base is None:
+        return null()
+    was_flagged = ReportRow.base_correspondence < cast(wanted.base.threshold, REAL)
+    is_flagged = _is_below(wanted.threshold)
+    return case(
+        (and_(is_flagged, ReportRow.base_correspondence.is_(None)), Change.NEW.value),
+        (and_(is_flagged, was_flagged), Change.REMAINING.value),
+        (is_flagged, Change.REGRESSED.value),
+        (was_flagged, Change.RESOLVED.value),
+    )
+
+
+def change_counts(session: Session, scope: ReportScope, *, threshold: float, base: Comparison) -> dict[Change, int]:
+    """How many rows have which change at a threshold."""
+    change = _change(ReportFilter(threshold, base=base)).label("change")
+    statement = select(change, func.count()).where(*_of(scope)).group_by(change)
+    counts = {code: n for code, n in session.execute(statement) if code is not None}
+    return {kind: counts.get(kind.value, 0) for kind in Change}
 
 
 def _is_near_duplicate() -> ColumnElement[bool]:

@@ -36,6 +36,7 @@ def add_run(
     corpus_id: uuid.UUID,
     corpus_version_id: uuid.UUID,
     config: dict[str, Any],  # Any: a RunConfig's JSON
+    base_run_id: uuid.UUID | None = None,
 ) -> Run:
     """Add the row of a run whose job is already queued."""
     run = Run(
@@ -45,6 +46,7 @@ def add_run(
         corpus_version_id=corpus_version_id,
         job_id=job.id,
         config=config,
+        base_run_id=base_run_id,
     )
     session.add(run)
     session.flush()

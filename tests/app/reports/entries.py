@@ -23,6 +23,8 @@ SCORES: dict[str, Any] = {  # Any: the fields' own types
     "lemon_score": 0.25,
     "similarity_score": 0.625,
     "caption_place": 2,
+    "base_correspondence": 0.5,
+    "change": "regressed",
 }
 
 

@@ -53,6 +53,8 @@ class TestEncodeCsv:
                 "lemon_score": "",
                 "similarity_score": "",
                 "caption_place": "",
+                "base_correspondence": "",
+                "change": "",
             }
         ]
 
@@ -72,6 +74,8 @@ class TestEncodeCsv:
             ("lemon_score", "0.25"),
             ("similarity_score", "0.625"),
             ("caption_place", "2"),
+            ("base_correspondence", "0.5"),
+            ("change", "regressed"),
         ]
 
     def test_a_report_without_rows_still_has_its_header(self) -> None:

@@ -53,6 +53,8 @@ class TestListReport:
             "lemon_score": None,
             "similarity_score": None,
             "caption_place": None,
+            "base_correspondence": None,
+            "change": None,
         }
 
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.models import RejectionCode
 from app.core.repositories.importing import ImportedVersion, PairRecord, RejectionRecord
-from crcl_core.data.captions import normalise_caption
+from worker.pipeline.importing.caption_ordinals import CaptionOrdinals
 from worker.pipeline.importing.image_store import StoredImages
 from worker.pipeline.importing.pair_keys import PairKeys
 from worker.pipeline.importing.printable_text import printable
@@ -22,7 +22,7 @@ def assemble_version(
     """Build the version: every row ends accepted or rejected, and so does every image that no row names."""
     pairs: list[PairRecord] = []
     rejections: list[RejectionRecord] = []
-    captions = _CaptionOrdinals()
+    captions = CaptionOrdinals()
     keys = PairKeys()
     for row, name in read.joined.rows:
         fault = row.fault or stored.faults.get(name)
@@ -56,19 +56,6 @@ def assemble_version(
         format=read.recognition.format.name,
         preflight=preflight,
     )
-
-
-class _CaptionOrdinals:
-    """Numbers distinct normalised captions in the order of their first row."""
-
-    def __init__(self) -> None:
-        self._ordinals: dict[str, int] = {}
-
-    def ordinal(self, caption: str) -> int:
-        return self._ordinals.setdefault(normalise_caption(caption), len(self._ordinals))
-
-    def __len__(self) -> int:
-        return len(self._ordinals)
 
 
 def _rejection(row: CaptionRow, fault: RowFault) -> RejectionRecord:

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core.models import RejectionCode, new_id
 from app.core.repositories.importing import ImageRecord
@@ -44,6 +44,7 @@ def store_images(
     *,
     threads: int,
     on_image: Callable[[int], None],
+    known: Mapping[bytes, ImageRecord],
 ) -> StoredImages:
     """Read, check and store images, in the order given, which also numbers them.
 
@@ -54,6 +55,7 @@ def store_images(
         limits: of the import.
         normalise: decodes an image, or raises `ImageRefusedError`; called from several threads.
         threads: how many read and decode at once. A few images more than that are held in memory.
+        known: images that are stored already, by SHA-256; they are named anew, and not stored again.
         on_image: called with the number of members done, after each; it may raise to stop the import.
     """
     stored = StoredImages([], {}, {})
@@ -65,7 +67,7 @@ def store_images(
             ordinal = ordinal_of.get(outcome.sha256)
             if ordinal is None:
                 ordinal = ordinal_of[outcome.sha256] = len(stored.images)
-                stored.images.append(_record(member, outcome, shards))
+                stored.images.append(_record(member, outcome, shards, known.get(outcome.sha256)))
             stored.ordinals[member.name] = ordinal
         on_image(n_done)
     return stored
@@ -113,7 +115,9 @@ def _read(archive: Archive, member: Member, limits: ImportLimits, normalise: Nor
         return RowFault(RejectionCode(error.code.value), error.detail)
 
 
-def _record(member: Member, image: _ReadImage, shards: ShardWriter) -> ImageRecord:
+def _record(member: Member, image: _ReadImage, shards: ShardWriter, known: ImageRecord | None) -> ImageRecord:
+    if known is not None:
+        return replace(known, id=new_id(), source_path=printable(member.name))
     # The normal form lies right behind the original, so that it needs no key of its own.
     normal = image.normalised.normal
     place = shards.append(image.data + (normal or b""))

@@ -1,11 +1,11 @@
 """The import of one archive, from its bytes to the rows of a version."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.core.models import CorpusFormat
-from app.core.repositories.importing import ImportedVersion
+from app.core.repositories.importing import ImageRecord, ImportedVersion
 from app.core.storage import Storage
 from worker.pipeline.importing.assembling import assemble_version
 from worker.pipeline.importing.image_store import Normalise, store_images
@@ -37,6 +37,7 @@ def import_archive(
     threads: int,
     on_progress: Callable[[float], None],
     wanted_format: CorpusFormat | None = None,
+    known: Mapping[bytes, ImageRecord] | None = None,
 ) -> ImportedVersion:
     """Read an archive once, store its distinct images, and say what becomes of every row.
 
@@ -50,6 +51,7 @@ def import_archive(
         normalise: decodes an image, see `store_images`.
         scratch: folder for temporary files.
         threads: how many read and decode images at once.
+        known: images that are stored already, by SHA-256.
         on_progress: called often with the done share in [0, 1]; it may raise to stop the import.
         wanted_format: the format that the user named; None = told from the content.
 
@@ -71,6 +73,7 @@ def import_archive(
                 limits,
                 normalise,
                 threads=threads,
+                known=known or {},
                 on_image=lambda n_done: on_progress(_READING_SHARE + _IMAGES_SHARE * n_done / n_wanted),
             )
         preflight = make_preflight(

@@ -13,6 +13,10 @@ class PairKeys:
         self._n_given: dict[str, int] = {}
         self._taken: set[str] = set()
 
+    def reserve(self, key: str) -> None:
+        """Note a key that was given out before."""
+        self._taken.add(key)
+
     def key(self, source_id: str | None, image_sha256: bytes, caption: str) -> str:
         """The next pair's key."""
         wanted = (source_id or "").strip()

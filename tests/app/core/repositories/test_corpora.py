@@ -1,4 +1,5 @@
 import uuid
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -28,7 +29,7 @@ from tests.factories import add_corpus, add_version, add_workspace
 def corpus(session: Session) -> Corpus:
     """A corpus of one pair and one rejected row, with an import and a run that have ended."""
     corpus = add_corpus(session, add_workspace(session).id, CorpusState.READY)
-    owner = {"workspace_id": corpus.workspace_id}
+    owner: Any = {"workspace_id": corpus.workspace_id}  # Any: keywords of several calls
     version = add_version(session, corpus, n_accepted=1, n_rejected=1)
     add_job(session, **owner, kind=JobKind.IMPORT, subject_id=corpus.id).state = JobState.DONE
     run_id = uuid.uuid4()

@@ -29,7 +29,7 @@ class Told:
     version: ImportedVersion
 
     @property
-    def format(self) -> CorpusFormat:
+    def format(self) -> CorpusFormat | None:
         return self.version.format
 
     @property

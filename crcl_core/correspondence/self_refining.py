@@ -50,17 +50,22 @@ class CorrespondenceLabels:
     """Soft labels of all pairs, refined once a pair and epoch: y <- momentum * y + (1 - momentum) * estimate.
 
     `labels` is the paper's y: below `floor` it becomes 0, which is nearly absorbing and ties many pairs.
-    `shadow_labels` follows the same momentum without the floor and so ranks them: the report's score. Both start at 1.
+    `shadow_labels` follows the same momentum without the floor and so ranks them: the report's score. Both start at 1,
+    or where an earlier training of the same pairs left them.
 
     Args:
         n_pairs: N.
         momentum: The paper's alpha, 0.8.
         floor: Labels below it count as 0; the paper's 0.1.
+        initial: (N,) in [0, 1] what is known of the pairs already, NaN = nothing; None = nothing of any. The first
+            estimates correct what is known, and replace what is not.
 
     Source: CRCL (NeurIPS 2023), "Self-refining Correspondence Correction". The shadow labels are ours.
     """
 
-    def __init__(self, n_pairs: int, *, momentum: float = 0.8, floor: float = 0.1) -> None:
+    def __init__(
+        self, n_pairs: int, *, momentum: float = 0.8, floor: float = 0.1, initial: Tensor | None = None
+    ) -> None:
         if n_pairs < 0:
             raise ValueError(f"n_pairs is {n_pairs}, expected 0 or more")
         for name, value in (("momentum", momentum), ("floor", floor)):
@@ -71,6 +76,9 @@ class CorrespondenceLabels:
         # float64 on the CPU: hundreds of momentum steps accumulate, and the labels must not depend on the device.
         self.labels = torch.ones(n_pairs, dtype=torch.float64)  # (N,)
         self.shadow_labels = torch.ones(n_pairs, dtype=torch.float64)  # (N,)
+        self._is_known = torch.zeros(n_pairs, dtype=torch.bool)
+        if initial is not None:
+            self._start_from(initial)
 
     def update(self, pairs: Tensor, estimates: Tensor, phase: RefinementPhase) -> Tensor:
         """Takes one batch's estimates and returns the labels that its loss must use.
@@ -91,8 +99,9 @@ class CorrespondenceLabels:
             return self.labels[pairs]
         for_loss = self._floored(self.labels[pairs])
         if phase is RefinementPhase.STARTING:
-            self.labels[pairs] = estimates
-            self.shadow_labels[pairs] = estimates
+            is_known = self._is_known[pairs]
+            for labels in (self.labels, self.shadow_labels):
+                labels[pairs] = torch.where(is_known, self._moved(labels[pairs], estimates), estimates)
         return for_loss
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -111,6 +120,17 @@ class CorrespondenceLabels:
                 raise ValueError(f"{name} have the shape {found}, expected {expected}")
         self.labels = state["labels"].to(device="cpu", dtype=torch.float64, copy=True)
         self.shadow_labels = state["shadow_labels"].to(device="cpu", dtype=torch.float64, copy=True)
+
+    def _start_from(self, initial: Tensor) -> None:
+        if initial.shape != self.labels.shape:
+            raise ValueError(f"initial has the shape {tuple(initial.shape)}, expected {tuple(self.labels.shape)}")
+        initial = initial.to(device="cpu", dtype=torch.float64)
+        self._is_known = ~initial.isnan()
+        known = initial[self._is_known]
+        if ((known < 0) | (known > 1)).any():
+            raise ValueError(f"initial reaches from {known.min()} to {known.max()}, expected numbers in [0, 1] or NaN")
+        self.labels[self._is_known] = known
+        self.shadow_labels[self._is_known] = known
 
     def _moved(self, labels: Tensor, estimates: Tensor) -> Tensor:
         return self.momentum * labels + (1.0 - self.momentum) * estimates

@@ -21,6 +21,7 @@ from crcl_core.detection.decoys import (
 from crcl_core.detection.findings import Findings, find_mismatches
 from crcl_core.detection.fold_unit import FoldUnit, choose_fold_unit
 from crcl_core.detection.held_out import HeldOutEmbeddings
+from crcl_core.detection.initial_labels import initial_labels_with_decoys
 from crcl_core.detection.out_of_fold import N_FOLDS, OutOfFold, refine_out_of_fold
 from crcl_core.detection.terms import fused_image_score, fused_score
 from crcl_core.training import EpochReport, TrainingConfig, TrainingResult, train
@@ -67,6 +68,7 @@ def detect_mismatches(
     *,
     is_plain: bool = False,
     has_joint_space: bool = False,
+    initial_labels: DoubleArray | None = None,
     device: str | torch.device = "cpu",
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
@@ -79,6 +81,7 @@ def detect_mismatches(
         config: Settings; `TrainingConfig.for_corpus` suits them to the corpus.
         is_plain: The paper's method alone: no decoys, nothing out of fold; correspondence is the unfloored label.
         has_joint_space: Whether the encoder puts both modalities into one space.
+        initial_labels: (N,) in [0, 1], the correspondence that an earlier detection gave these pairs, NaN = new ones.
         device: Where to train.
         checkpoint_folder: As for `train`; what follows CRCL's training keeps none.
         on_epoch: As for `train`.
@@ -94,6 +97,7 @@ def detect_mismatches(
         planted.features,
         config,
         has_joint_space=has_joint_space,
+        initial_labels=initial_labels_with_decoys(initial_labels, planted.n_decoys, config.seed),
         device=device,
         checkpoint_folder=checkpoint_folder,
         on_epoch=on_epoch,

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from crcl_core.data import PairFeatures
 from crcl_core.training.config import CODE_VERSION, TrainingConfig
 from crcl_core.training.state import Snapshot
-from crcl_core.types import CheckpointError
+from crcl_core.types import CheckpointError, DoubleArray
 
 log = structlog.get_logger()
 
@@ -26,13 +26,21 @@ FORMAT_VERSION = "1"
 _N_KEPT = 2
 
 
-def training_identity(config: TrainingConfig, features: PairFeatures, *, has_joint_space: bool) -> str:
-    """SHA-256, as hex, of all that decides a training: its code, its settings and its features.
+def training_identity(
+    config: TrainingConfig,
+    features: PairFeatures,
+    *,
+    has_joint_space: bool,
+    initial_labels: DoubleArray | None = None,
+) -> str:
+    """SHA-256, as hex, of all that decides a training: its code, its settings, its features, the labels it begins with.
 
     Raises:
         ValueError: A vector is not finite.
     """
-    parts = (CODE_VERSION, config.fingerprint(), str(has_joint_space), features.fingerprint())
+    parts = [CODE_VERSION, config.fingerprint(), str(has_joint_space), features.fingerprint()]
+    if initial_labels is not None:
+        parts.append(hashlib.sha256(initial_labels.tobytes()).hexdigest())
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

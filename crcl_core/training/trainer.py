@@ -25,7 +25,7 @@ from crcl_core.training.schedule import EpochPosition, epoch_positions
 from crcl_core.training.state import ServingCandidate, TrainingState, fresh_round, model_spec
 from crcl_core.training.step import StepLosses
 from crcl_core.training.validation import held_out_r_sum
-from crcl_core.types import DivergedError
+from crcl_core.types import DivergedError, DoubleArray
 
 log = structlog.get_logger()
 
@@ -37,6 +37,7 @@ def train(
     config: TrainingConfig,
     *,
     has_joint_space: bool = False,
+    initial_labels: DoubleArray | None = None,
     device: str | torch.device = "cpu",
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
@@ -52,6 +53,7 @@ def train(
         features: The corpus, two pairs or more.
         config: Settings; `TrainingConfig.for_corpus` suits them to the corpus.
         has_joint_space: Whether the encoder puts both modalities into one space.
+        initial_labels: (N,) in [0, 1], what an earlier training says of the pairs, NaN where it says nothing.
         device: Where to train.
         checkpoint_folder: Folder of this training's checkpoints, made if absent; None keeps none.
         on_epoch: Called after each epoch, once its checkpoint is safe; what it raises ends the training.
@@ -65,12 +67,12 @@ def train(
     if features.n_pairs < 2:
         raise ValueError(f"the corpus has {features.n_pairs} pairs, expected 2 or more")
     # Also without checkpoints: it refuses numbers that are not finite and names their row.
-    identity = training_identity(config, features, has_joint_space=has_joint_space)
+    identity = training_identity(config, features, has_joint_space=has_joint_space, initial_labels=initial_labels)
     store = None
     if checkpoint_folder is not None:
         store = CheckpointStore(checkpoint_folder, identity, config)
     spec = model_spec(config, features, has_joint_space=has_joint_space)
-    return _Trainer(features, config, spec, torch.device(device)).run(store, on_epoch, inspect)
+    return _Trainer(features, config, spec, torch.device(device), initial_labels).run(store, on_epoch, inspect)
 
 
 def _held_out(features: PairFeatures, config: TrainingConfig) -> Tensor:
@@ -88,7 +90,14 @@ def _held_out(features: PairFeatures, config: TrainingConfig) -> Tensor:
 
 @final
 class _Trainer:
-    def __init__(self, features: PairFeatures, config: TrainingConfig, spec: ModelSpec, device: torch.device) -> None:
+    def __init__(
+        self,
+        features: PairFeatures,
+        config: TrainingConfig,
+        spec: ModelSpec,
+        device: torch.device,
+        initial_labels: DoubleArray | None,
+    ) -> None:
         self._features = features
         self._config = config
         self._device = device
@@ -97,7 +106,12 @@ class _Trainer:
         self._epoch = EpochTraining(config, FeatureBank(features, device), device)
         self._held_out = _held_out(features, config)
         model, optimizer = fresh_round(config, spec, 0, device)
-        labels = CorrespondenceLabels(features.n_pairs, momentum=config.momentum, floor=config.label_floor)
+        labels = CorrespondenceLabels(
+            features.n_pairs,
+            momentum=config.momentum,
+            floor=config.label_floor,
+            initial=None if initial_labels is None else torch.from_numpy(initial_labels),
+        )
         self._state = TrainingState(model, optimizer, labels)
 
     def run(

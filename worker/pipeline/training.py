@@ -11,6 +11,7 @@ from app.core.repositories.features import StoredFeatures
 from app.core.run_config import RunConfig
 from worker.pipeline.calibration import Calibration
 from worker.pipeline.checkpoints import CheckpointKeeper
+from worker.pipeline.comparing import BaseFindings
 from worker.pipeline.features import caption_texts, fetch_features
 from worker.pipeline.pair_list import PairList
 from worker.pipeline.workspace import RunWork
@@ -57,8 +58,10 @@ class Trained:
     n_threads: int
 
 
-def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Trained:
+def train_run(work: RunWork, features: StoredFeatures, pairs: PairList, base: BaseFindings | None) -> Trained:
     """Train, going on from the checkpoint that the job's row names.
+
+    Pairs that an earlier run knows begin with what it found. The paper's own method begins every pair alike.
 
     Raises:
         JobFailedError: training diverged, or its input cannot be used.
@@ -69,6 +72,10 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
     keeper.restore()
     np.savez(work.folder / "pairs.npz", image_index=pairs.image_index, caption_index=pairs.caption_index)
     images, captions = fetch_features(work, features)
+    initial_labels = None
+    if base is not None and work.config.method != "crcl":
+        initial_labels = work.folder / "initial_labels.npy"
+        np.save(initial_labels, base.correspondence.astype(np.float64))
     result = work.run(
         "train",
         {
@@ -81,6 +88,7 @@ def train_run(work: RunWork, features: StoredFeatures, pairs: PairList) -> Train
             "fdr": work.config.fdr,
             "scorers": list(work.config.scorers),
             "config": training_settings(work.config),
+            "initial_labels": None if initial_labels is None else str(initial_labels),
             "has_joint_space": features.joint_dim is not None,
             "checkpoints": str(keeper.folder),
             "out": str(work.folder),

@@ -33,6 +33,7 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     Args:
         spec: what `load_features` reads; `config` (those values of a TrainingConfig that do not follow from the model
             and the corpus's size), `method` (`crcl` is the paper's alone), `fdr`, `scorers`, `has_joint_space`,
+            `initial_labels` (a file of what an earlier run found, float64 with NaN for new pairs, or None),
             `device`, `n_threads`, `checkpoints` (folder, may hold one to go on from), `out`.
         tell: gets an `epoch` message after each checkpoint and a `fold_model` message after each out-of-fold model,
             both with the `share` of the stage that is done.
@@ -72,6 +73,7 @@ def train_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     options = {
         "is_plain": spec["method"] == "crcl",
         "has_joint_space": spec["has_joint_space"],
+        "initial_labels": None if spec.get("initial_labels") is None else np.load(spec["initial_labels"]),
         "device": spec["device"],
         "checkpoint_folder": folder,
         "on_epoch": on_epoch,

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -107,9 +109,30 @@ class TestCorrespondenceLabels:
 
     @pytest.mark.parametrize(("name", "value"), [("momentum", 1.5), ("floor", -0.1)])
     def test_refuse_settings_outside_their_range(self, name: str, value: float) -> None:
+        settings: Any = {name: value}  # Any: keywords of several types
         with pytest.raises(ValueError, match=f"{name} is {value}"):
-            CorrespondenceLabels(2, **{name: value})
+            CorrespondenceLabels(2, **settings)
 
     def test_refuse_a_negative_count(self) -> None:
         with pytest.raises(ValueError, match="n_pairs is -1"):
             CorrespondenceLabels(-1)
+
+
+class TestInitialLabels:
+    def test_what_is_known_begins_there_and_the_rest_at_1(self) -> None:
+        labels = CorrespondenceLabels(3, initial=_doubles(0.25, float("nan"), 0.75))
+        assert labels.labels.tolist() == labels.shadow_labels.tolist() == [0.25, 1.0, 0.75]
+
+    def test_the_first_estimates_correct_what_is_known_and_replace_the_rest(self) -> None:
+        labels = CorrespondenceLabels(2, momentum=0.75, initial=_doubles(0.4, float("nan")))
+        labels.update(torch.tensor([0, 1]), _doubles(0.8, 0.8), STARTING)
+        assert labels.shadow_labels.tolist() == pytest.approx([0.75 * 0.4 + 0.25 * 0.8, 0.8])
+
+    def test_below_the_floor_they_count_as_0_for_the_loss(self) -> None:
+        labels = CorrespondenceLabels(2, initial=_doubles(0.05, 0.5))
+        assert labels.update(torch.tensor([0, 1]), _doubles(0.9, 0.9), FROZEN).tolist() == [0.0, 0.5]
+
+    @pytest.mark.parametrize("initial", [_doubles(0.5), _doubles(0.5, 1.5), _doubles(-0.1, 0.5)])
+    def test_others_are_refused(self, initial: torch.Tensor) -> None:
+        with pytest.raises(ValueError, match="initial"):
+            CorrespondenceLabels(2, initial=initial)

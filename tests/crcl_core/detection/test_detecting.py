@@ -45,6 +45,17 @@ class TestDetectMismatches:
         assert held_out is not None
         assert len(held_out.fold) == corpus.features.n_pairs
 
+    def test_begun_with_what_an_earlier_detection_found_it_stays_calibrated(
+        self, corpus: Corpus, detected: Detection
+    ) -> None:
+        before = detected.findings.correspondence.astype(np.float64)
+        before[-300:] = np.nan  # pairs that came later
+        found = detect_mismatches(corpus.features, dataclasses.replace(_CONFIG, seed=1), initial_labels=before)
+        fresh = auroc(detected.findings.rank_score, ~corpus.is_mismatch)
+        assert auroc(found.findings.rank_score, ~corpus.is_mismatch) > fresh - 0.01
+        assert found.findings.calibration is not None
+        assert found.findings.calibration.rate.rate == pytest.approx(0.3, abs=0.1)
+
     def test_captions_that_are_wrong_one_by_one_are_folded_by_pair(self, detected: Detection) -> None:
         assert detected.out_of_fold is not None
         assert detected.out_of_fold.unit is FoldUnit.PAIR

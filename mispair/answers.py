@@ -24,7 +24,7 @@ class JobError:
 
 @dataclass(frozen=True)
 class Archive:
-    """The bytes that were uploaded. `kind` is zip or tar."""
+    """The bytes that were uploaded. `kind` is zip, tar, tar.gz, tar.zst or parquet."""
 
     bytes: int
     sha256: str
@@ -64,6 +64,24 @@ class Job:
 
 
 @dataclass(frozen=True)
+class FormatCandidate:
+    """A format that an archive could be in, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class CorpusFormat:
+    """The format that a corpus came in: recognised by `why`, or asked for (`is_forced`)."""
+
+    name: str
+    is_forced: bool = False
+    why: str | None = None
+    runners_up: list[FormatCandidate] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Corpus:
     """A collection of image-caption pairs. States: uploading, uploaded, importing, ready, failed."""
 
@@ -74,6 +92,7 @@ class Corpus:
     updated_at: datetime | None = None
     error: JobError | None = None
     archive: Archive | None = None
+    format: CorpusFormat | None = None
     version: CorpusVersion | None = None
     job: Job | None = None
 
@@ -86,6 +105,8 @@ class Rejection:
     detail: str
     row_number: int | None = None
     source_path: str | None = None
+    source_file: str | None = None
+    byte_offset: int | None = None
 
 
 @dataclass(frozen=True)

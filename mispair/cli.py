@@ -6,6 +6,7 @@ import typer
 
 from mispair.commands.bench import bench
 from mispair.commands.certify import certify
+from mispair.commands.check import check
 from mispair.commands.checks import checks
 from mispair.commands.clean import clean
 from mispair.commands.errors import show_error
@@ -19,7 +20,8 @@ from mispair.commands.upload import upload
 from mispair.errors import MispairError
 
 _EXIT_CODES = """Exit codes: 0 done, 1 unexpected failure, 2 wrong usage or no server known, 3 the server refused,
-4 no server answers, 5 an import or a run failed, 6 the servers of `up` cannot start, 130 interrupted."""
+4 no server answers, 5 an import or a run failed, 6 the servers of `up` cannot start, 7 `check` warns,
+130 interrupted."""
 
 app = typer.Typer(
     name="mispair",
@@ -31,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(up)
+app.command()(check)
 app.command()(clean)
 app.command()(upload)
 app.command()(run)

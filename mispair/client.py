@@ -29,6 +29,7 @@ from mispair.client_file import find_server
 from mispair.connection import Connection
 from mispair.errors import UnexpectedAnswerError
 from mispair.event_stream import follow_events
+from mispair.preflight import Preflight
 from mispair.repairs import Repair, RepairKind
 from mispair.report_filter import ReportFilter
 from mispair.resumable_upload import OnTrouble, ResumableUpload
@@ -86,9 +87,10 @@ class Client:
         """Close the connections."""
         self._connection.close()
 
-    def create_corpus(self, name: str) -> Corpus:
-        """Create an empty corpus that waits for its archive."""
-        return self._create(Corpus, "/v1/corpora", {"name": name})
+    def create_corpus(self, name: str, corpus_format: str | None = None) -> Corpus:
+        """Create an empty corpus that waits for its archive. Its format is told from the content unless it is given."""
+        wanted = {"name": name} if corpus_format is None else {"name": name, "format": corpus_format}
+        return self._create(Corpus, "/v1/corpora", wanted)
 
     def corpus(self, corpus_id: str) -> Corpus:
         """Fetch one corpus."""
@@ -128,6 +130,15 @@ class Client:
     def rejections(self, corpus_id: str) -> Iterator[Rejection]:
         """Yield the input rows that the import did not accept."""
         return self._pages(Rejection, _path("corpora", corpus_id, "rejections"), size=_LARGEST_PAGE)
+
+    def download_rejections(self, corpus_id: str, target: Path) -> int:
+        """Save the rows that were not accepted, as CSV or (by the name's ending) JSON Lines, and return the bytes."""
+        file_format = "jsonl" if target.suffix == ".jsonl" else "csv"
+        return self._download(_path("corpora", corpus_id, f"rejections.{file_format}"), target)
+
+    def preflight(self, corpus_id: str) -> Preflight:
+        """Fetch what is known of an imported corpus before any training."""
+        return self._get(Preflight, _path("corpora", corpus_id, "preflight"))
 
     def checks(self, corpus_id: str) -> ChecksSummary:
         """Fetch what is wrong with the images and captions of a corpus, each taken alone, once a run has checked it."""
@@ -177,6 +188,7 @@ class Client:
         source: UploadSource,
         *,
         name: str,
+        corpus_format: str | None = None,
         append_to: str | None = None,
         sha256: str | None = None,
         on_progress: OnProgress | None = None,
@@ -190,6 +202,7 @@ class Client:
 
         Args:
             name: of the corpus.
+            corpus_format: as docs/formats.md names it; None: told from the content.
             append_to: a ready corpus that gets the rows instead, as a new version.
             sha256: of the source in hex, if it is known; the server checks it.
             on_progress: called with (bytes sent, bytes in all); after a failure it may go back.
@@ -206,6 +219,7 @@ class Client:
             self._connection,
             source,
             name=name,
+            corpus_format=corpus_format,
             append_to=append_to,
             sha256=sha256,
             on_progress=on_progress,
@@ -216,7 +230,10 @@ class Client:
         return self.corpus(upload.run())
 
     def start_run(self, corpus_id: str, config: Mapping[str, object] | None = None) -> Run:
-        """Start a cleaning of the newest version of a corpus; settings left out take the service's defaults."""
+        """Start a cleaning of the newest version of a corpus; settings left out take the service's defaults.
+
+        Where the preflight warns, `config` needs `confirm_warnings: True`.
+        """
         return self._create(Run, _path("corpora", corpus_id, "runs"), dict(config or {}))
 
     def run(self, run_id: str) -> Run:

@@ -34,6 +34,7 @@ class ResumableUpload:
         connection: to the server.
         source: what to send.
         name: of the corpus.
+        corpus_format: as docs/formats.md names it; None: told from the content.
         append_to: a ready corpus that gets the rows as a new version; then nothing is named.
         sha256: of the source in hex, if it is known; the server checks it.
         on_progress: called with (bytes at the server or on the way, bytes in all).
@@ -48,6 +49,7 @@ class ResumableUpload:
         source: UploadSource,
         *,
         name: str,
+        corpus_format: str | None = None,
         append_to: str | None = None,
         sha256: str | None = None,
         on_progress: OnProgress | None = None,
@@ -58,6 +60,8 @@ class ResumableUpload:
         self._connection = connection
         self._source = source
         target = {"name": name} if append_to is None else {"corpus_id": append_to, "append": "true"}
+        if corpus_format is not None:
+            target["format"] = corpus_format
         self._metadata = {
             **target,
             "filename": source.name,

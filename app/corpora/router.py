@@ -1,13 +1,16 @@
 """Corpora: make, fill, look at, delete."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from app.core.models import JobKind
 from app.core.repositories import corpora
 from app.corpora import changing, service
+from app.corpora.preflight import view_preflight
+from app.corpora.preflight_schemas import PreflightView
+from app.corpora.rejection_files import RejectionFormat, stream_rejections
 from app.corpora.schemas import CorpusView, CreateCorpus, CreateVersion, RejectionView, VersionView
 from app.corpora.uploading import ArchiveUpload
 from app.dependencies import (
@@ -23,14 +26,23 @@ from app.idempotency import OnceDep
 from app.pagination import page_of, view_page
 from app.problems import problems
 from app.schemas import PagedView
+from app.streaming import GeneratedResponse, attachment
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
 
 _ARCHIVE_BODY = {
     "requestBody": {
         "required": True,
-        "description": "the bytes of a zip, tar or tar.gz archive, whatever the Content-Type says",
+        "description": "the bytes of a zip, tar, tar.gz or tar.zst archive, or of a parquet file, whatever the "
+        "Content-Type says",
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+_REJECTION_FILE: dict[int | str, dict[str, Any]] = {  # Any: OpenAPI JSON, FastAPI's type
+    200: {
+        "description": "All rejections",
+        "content": {one.media_type: {"schema": {"type": "string", "format": "binary"}} for one in RejectionFormat},
     }
 }
 
@@ -40,7 +52,8 @@ def create_corpus(body: CreateCorpus, workspace_id: WorkspaceId, session: Sessio
     """Make an empty corpus; its archive comes with `PUT /v1/corpora/{id}/archive`."""
 
     def create() -> CorpusView:
-        return service.view_corpus(session, service.create_corpus(session, workspace_id, name=body.name))
+        corpus = service.create_corpus(session, workspace_id, name=body.name, wanted_format=body.format)
+        return service.view_corpus(session, corpus)
 
     return once.answer(body, CorpusView, create)
 
@@ -126,3 +139,28 @@ def list_rejections(
         return PagedView(items=[], next_cursor=None)
     rows = corpora.list_rejections(session, version.id, after=page.after(int), limit=page.limit + 1)
     return view_page(rows, page, key=lambda rejection: rejection.id, view=RejectionView.model_validate)
+
+
+@router.get(
+    "/{corpus_id}/rejections.{file_format}", response_class=Response, responses={**_REJECTION_FILE, **problems(404)}
+)
+def download_rejections(
+    file_format: RejectionFormat, corpus: ValidCorpus, session: SessionDep, resources: ResourcesDep, raw: bool = False
+) -> Response:
+    """Download all of them, with the file, the row and the byte at which each begins.
+
+    CSV cells that a spreadsheet would run are quoted; `raw=1` leaves them.
+    """
+    version = corpora.latest_versions(session, [corpus.id]).get(corpus.id)
+    rows = stream_rejections(resources.session_factory, None if version is None else version.id, file_format, raw=raw)
+    headers = {"Content-Disposition": attachment(f"mispair-rejections-{corpus.id}.{file_format}")}
+    return GeneratedResponse(rows, media_type=file_format.media_type, headers=headers)
+
+
+@router.get("/{corpus_id}/preflight", responses=problems(404, 409))
+def get_preflight(corpus: ValidCorpus, session: SessionDep) -> PreflightView:
+    """Show what is known before any training: format, join rate, captions, image sizes, run time, warnings.
+
+    409 `preflight_not_ready` until the archive is imported.
+    """
+    return view_preflight(session, corpus)

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from app.core.models import Corpus, CorpusState, CorpusVersion, Job
+from app.core.models import Corpus, CorpusFormat, CorpusState, CorpusVersion, Job
 from app.schemas import ErrorView, JobView, Name, RequestModel, WireModel
 
 MAX_DROPPED = 10_000
@@ -16,6 +16,25 @@ class CreateCorpus(RequestModel):
     """A corpus to make; its bytes come afterwards."""
 
     name: Name
+    format: CorpusFormat | None = Field(
+        default=None, description="the archive's format, where it should not be told from the content"
+    )
+
+
+class FormatCandidate(WireModel):
+    """A format that an archive could be in, and why."""
+
+    name: CorpusFormat
+    why: str
+
+
+class FormatView(WireModel):
+    """The format that a corpus came in; before its import the one that was asked for."""
+
+    name: CorpusFormat
+    is_forced: bool = Field(description="whether it was asked for rather than recognised")
+    why: str | None = Field(default=None, description="what it was recognised by")
+    runners_up: list[FormatCandidate] = Field(default=[], description="what else it could have been")
 
 
 class CreateVersion(RequestModel):
@@ -70,6 +89,7 @@ class CorpusView(WireModel):
     state: CorpusState
     error: ErrorView | None
     archive: ArchiveView | None
+    format: FormatView | None = Field(description="null until the archive is imported, unless it was asked for")
     version: VersionView | None
     job: JobView | None
     created_at: datetime
@@ -84,6 +104,7 @@ class CorpusView(WireModel):
             state=CorpusState(corpus.state),
             error=None if corpus.error is None else ErrorView.model_validate(corpus.error),
             archive=_archive_of(corpus),
+            format=_format_of(corpus, version),
             version=None if version is None else VersionView.model_validate(version),
             job=None if job is None else JobView.of(job),
             created_at=corpus.created_at,
@@ -98,6 +119,15 @@ class RejectionView(WireModel):
     source_path: str | None
     code: str
     detail: str
+    source_file: str | None = Field(description="the file of captions that the row stands in")
+    byte_offset: int | None = Field(description="where the row begins in that file; null where it is no text")
+
+
+def _format_of(corpus: Corpus, version: CorpusVersion | None) -> FormatView | None:
+    if version is not None and version.preflight is not None:
+        return FormatView.model_validate(version.preflight["format"])
+    name = corpus.wanted_format if version is None else version.format
+    return None if name is None else FormatView(name=CorpusFormat(name), is_forced=corpus.wanted_format is not None)
 
 
 def _archive_of(corpus: Corpus) -> ArchiveView | None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.after_commit import AfterCommit
 from app.core.errors import NotFoundError, WrongStateError
-from app.core.models import Corpus, CorpusState, CorpusVersion, JobKind
+from app.core.models import Corpus, CorpusFormat, CorpusState, CorpusVersion, JobKind
 from app.core.repositories import corpora, uploads
 from app.core.repositories.jobs import add_job
 from app.core.storage import Storage
@@ -31,9 +31,11 @@ __all__ = [
 ]
 
 
-def create_corpus(session: Session, workspace_id: uuid.UUID, *, name: str) -> Corpus:
-    """Make an empty corpus that waits for its archive."""
-    corpus = Corpus(workspace_id=workspace_id, name=name, state=CorpusState.UPLOADING)
+def create_corpus(
+    session: Session, workspace_id: uuid.UUID, *, name: str, wanted_format: CorpusFormat | None = None
+) -> Corpus:
+    """Make an empty corpus that waits for its archive, whose format may be known already."""
+    corpus = Corpus(workspace_id=workspace_id, name=name, state=CorpusState.UPLOADING, wanted_format=wanted_format)
     session.add(corpus)
     session.flush()
     return corpus
@@ -155,3 +157,19 @@ def delete_corpus(session: Session, corpus: Corpus, storage: Storage, after_comm
         after_commit.add(partial(storage.delete_prefix, prefix))
     for upload_id in upload_ids:
         after_commit.add(partial(storage.incoming().discard, upload_id))
+
+
+def require_confirmed(version: CorpusVersion, *, is_confirmed: bool) -> None:
+    """Refuse a run of a version whose warnings nobody has confirmed.
+
+    Raises:
+        WrongStateError: `preflight_unconfirmed`.
+    """
+    if is_confirmed or version.preflight is None or not version.preflight["needs_confirmation"]:
+        return
+    told = "; ".join(f"{warning['code']}: {warning['detail']}" for warning in version.preflight["warnings"])
+    raise WrongStateError(
+        f"the import warns: {told}. See GET /v1/corpora/{version.corpus_id}/preflight, then mend the corpus or start "
+        "the run with confirm_warnings: true",
+        code="preflight_unconfirmed",
+    )

@@ -7,19 +7,18 @@ from fastapi import APIRouter, Depends, Query
 
 from app.core.models import JobKind
 from app.core.repositories import runs
-from app.core.run_config import RunConfig
 from app.dependencies import AfterCommitDep, Page, SessionDep, SettingsDep, ValidCorpus, WorkspaceId
 from app.idempotency import OnceDep
 from app.pagination import view_page
 from app.problems import problems
 from app.runs import service
-from app.runs.schemas import RunView
+from app.runs.schemas import RunView, StartRun
 from app.runs.service import RunRules
 from app.schemas import PagedView
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 
-_DEFAULTS = RunConfig()
+_DEFAULTS = StartRun()
 
 
 def get_run_rules(settings: SettingsDep) -> RunRules:
@@ -34,20 +33,20 @@ def create_run(
     rules: Annotated[RunRules, Depends(get_run_rules)],
     after_commit: AfterCommitDep,
     once: OnceDep,
-    config: RunConfig = _DEFAULTS,
+    wanted: StartRun = _DEFAULTS,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="its number; default: the newest")] = None,
 ) -> RunView:
     """Start a cleaning of a version of a corpus. The configuration is frozen; a body left out takes the defaults.
 
-    409 `corpus_not_ready` or `too_few_pairs`; 422 `unknown_encoder` or `regions_unsupported`.
+    409 `corpus_not_ready`, `too_few_pairs` or `preflight_unconfirmed`; 422 `unknown_encoder` or `regions_unsupported`.
     """
 
     def create() -> RunView:
-        made = service.create_run(session, workspace_id, corpus_id, config, rules, number=version)
+        made = service.create_run(session, workspace_id, corpus_id, wanted, rules, number=version)
         after_commit.wake(JobKind.RUN, made.job.id)
         return RunView.of(made)
 
-    return once.answer(config, RunView, create)
+    return once.answer(wanted, RunView, create)
 
 
 @router.get("/corpora/{corpus_id}/runs", responses=problems(404))

@@ -12,6 +12,18 @@ from app.core.run_config import RunConfig
 from app.schemas import ErrorView, WireModel
 
 
+class StartRun(RunConfig):
+    """A run to start: its configuration, and what is not a part of it."""
+
+    confirm_warnings: bool = Field(
+        default=False, description="start although the preflight warns (`needs_confirmation`); not kept"
+    )
+
+    def config(self) -> RunConfig:
+        """The configuration alone."""
+        return RunConfig.model_validate(self.model_dump(exclude={"confirm_warnings"}))
+
+
 class GroupName(WireModel):
     """A group of pairs: a column, and a value in it."""
 

@@ -12,8 +12,9 @@ from app.core.repositories import corpora, jobs, runs
 from app.core.repositories.comparing import find_base_run
 from app.core.repositories.runs import RunWithJob
 from app.core.run_config import RunConfig
+from app.corpora.service import require_confirmed
 from app.runs.region_limits import check_regions
-from app.runs.schemas import RunSummary
+from app.runs.schemas import RunSummary, StartRun
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def create_run(
     session: Session,
     workspace_id: uuid.UUID,
     corpus_id: uuid.UUID,
-    config: RunConfig,
+    wanted: StartRun,
     rules: RunRules,
     *,
     number: int | None = None,
@@ -51,9 +52,10 @@ def create_run(
 
     Raises:
         NotFoundError: no such corpus, or no such version of it.
-        WrongStateError: `corpus_not_ready`, or `too_few_pairs`.
+        WrongStateError: `corpus_not_ready`, `too_few_pairs` or `preflight_unconfirmed`.
         InvalidPayloadError: `unknown_encoder`, or `regions_unsupported`.
     """
+    config = wanted.config()
     encoder = _registered_encoder(config.encoder, rules)
     if config.reads_regions:
         check_regions(encoder, rules.encoders[encoder], config.n_grid_regions)
@@ -78,6 +80,7 @@ def create_run(
             f"least {rules.min_pairs}",
             code="too_few_pairs",
         )
+    require_confirmed(version, is_confirmed=wanted.confirm_warnings)
     run_id = new_id()
     job = jobs.add_job(session, workspace_id=workspace_id, kind=JobKind.RUN, subject_id=run_id)
     run = runs.add_run(

@@ -140,4 +140,7 @@ def _corpus_for(session: Session, workspace_id: uuid.UUID, metadata: Metadata) -
             "Upload-Metadata: neither corpus_id, name nor filename; one of them says what the archive becomes",
             code="no_name",
         )
-    return corpora_service.create_corpus(session, workspace_id, name=metadata.name).id
+    created = corpora_service.create_corpus(
+        session, workspace_id, name=metadata.name, wanted_format=metadata.corpus_format
+    )
+    return created.id

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.core.errors import UnsupportedTypeError
+from app.core.models import CorpusFormat
 from app.uploads.errors import BadRequestError
 
 VERSION = "1.0.0"
@@ -41,6 +42,7 @@ class Metadata:
         corpus_id: the corpus that the archive is for; None: a new one.
         name: of the new corpus, where the client gave one.
         sha256: of the whole file, where the client gave it.
+        corpus_format: of the new corpus, where the client knows it.
         is_append: whether the archive is added to the corpus, which is ready, as a new version.
     """
 
@@ -49,6 +51,7 @@ class Metadata:
     name: str | None = None
     sha256: bytes | None = None
     is_append: bool = False
+    corpus_format: CorpusFormat | None = None
 
 
 def parse_count(name: str, value: str | None) -> int:
@@ -104,7 +107,14 @@ def parse_metadata(value: str | None) -> Metadata:
             raise BadRequestError(f"Upload-Metadata: {key[:40]!r} is no key, or comes twice")
         _decoded(f"Upload-Metadata: {key}", text)
         encoded[key] = text
-    return Metadata(encoded, _corpus_id(encoded), _name(encoded), _sha256(encoded), _is_append(encoded))
+    return Metadata(
+        encoded,
+        corpus_id=_corpus_id(encoded),
+        name=_name(encoded),
+        sha256=_sha256(encoded),
+        is_append=_is_append(encoded),
+        corpus_format=_format(encoded),
+    )
 
 
 def format_metadata(encoded: Mapping[str, str]) -> str:
@@ -134,6 +144,17 @@ def _is_append(encoded: Mapping[str, str]) -> bool:
     if text == "true" and "corpus_id" not in encoded:
         raise BadRequestError("Upload-Metadata: append without corpus_id; which corpus gets the rows?")
     return text == "true"
+
+
+def _format(encoded: Mapping[str, str]) -> CorpusFormat | None:
+    text = _text(encoded, "format")
+    if text is None:
+        return None
+    if text not in set(CorpusFormat):
+        raise BadRequestError(
+            f"Upload-Metadata: format {text[:40]!r}; allowed are {', '.join(CorpusFormat)}", code="unknown_format"
+        )
+    return CorpusFormat(text)
 
 
 def _sha256(encoded: Mapping[str, str]) -> bytes | None:

@@ -1,4 +1,5 @@
 from crcl_core.checks.caption_language import CorpusLanguage, detect_languages
+from crcl_core.checks.caption_shift import MIN_SHIFT_IMAGES, CaptionShift, find_caption_shift
 from crcl_core.checks.caption_text import caption_scores
 from crcl_core.checks.corpus_checks import CorpusChecks, check_corpus
 from crcl_core.checks.image_quality import ImageMeasures, measure_image
@@ -8,7 +9,9 @@ from crcl_core.checks.near_duplicates import NearDuplicates, find_near_duplicate
 __all__ = [
     "CAPTION_THRESHOLDS",
     "IMAGE_THRESHOLDS",
+    "MIN_SHIFT_IMAGES",
     "CaptionIssue",
+    "CaptionShift",
     "CorpusChecks",
     "CorpusLanguage",
     "ImageIssue",
@@ -17,6 +20,7 @@ __all__ = [
     "caption_scores",
     "check_corpus",
     "detect_languages",
+    "find_caption_shift",
     "find_near_duplicates",
     "measure_image",
 ]

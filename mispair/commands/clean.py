@@ -8,7 +8,9 @@ import typer
 from mispair.commands.jobs import follow_import, follow_run, upload_source
 from mispair.commands.options import (
     ConfigOption,
+    ConfirmOption,
     CorpusArgument,
+    CorpusFormatOption,
     DataOption,
     FdrOption,
     NoTtyOption,
@@ -38,6 +40,8 @@ def clean(
     threshold: ThresholdOption = None,
     fdr: FdrOption = None,
     name: Annotated[str | None, typer.Option(help="Name of the corpus. Default: the file's.")] = None,
+    corpus_format: CorpusFormatOption = None,
+    confirm_warnings: ConfirmOption = False,
     config: ConfigOption = None,
     settings: SetOption = None,
     data: DataOption = None,
@@ -52,10 +56,12 @@ def clean(
     if fdr is not None:
         # The run's own rate rather than the report's: a run that cannot be calibrated still ends in a report.
         wanted["fdr"] = fdr
+    if confirm_warnings:
+        wanted["confirm_warnings"] = True
     progress = open_progress(no_tty=no_tty)
     source = open_source(path)
     with open_client(data, url) as client:
-        corpus = upload_source(client, progress, source, name or corpus_name(path))
+        corpus = upload_source(client, progress, source, name or corpus_name(path), corpus_format=corpus_format)
         progress.say(f"corpus {corpus.id}")
         follow_import(client, progress, corpus)
         run = client.start_run(corpus.id, wanted)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import typer
 
 from mispair.client import Client
 from mispair.client_file import ServerAddress
-from mispair.commands.cleaning import Cleaning, clean_once, find_corpus
+from mispair.commands.cleaning import Choices, Cleaning, clean_once, find_corpus
 from mispair.commands.demo import DEMO_NAME, DemoFiles, compare_with_truth, demo_files, draw_demo
 from mispair.commands.errors import show_error
 from mispair.commands.report import print_rows
@@ -31,10 +31,12 @@ class Wish:
     Attributes:
         corpus: an archive, or None.
         with_demo: the demo, when there is no corpus yet.
+        choices: of that archive.
     """
 
     corpus: Path | None
     with_demo: bool
+    choices: Choices = field(default_factory=Choices)
 
 
 class FirstReport:
@@ -92,7 +94,8 @@ class FirstReport:
     def _clean(self, client: Client) -> None:
         if self._wish.corpus is not None:
             name = corpus_name(self._wish.corpus)
-            self._tell(client, clean_once(client, self._progress, open_source(self._wish.corpus), name, self._stop))
+            source = open_source(self._wish.corpus)
+            self._tell(client, clean_once(client, self._progress, source, name, self._stop, self._wish.choices))
         elif self._wish.with_demo:
             self._clean_demo(client, demo_files(self._data))
 

@@ -7,6 +7,7 @@ from itertools import islice
 from mispair.answers import Corpus, Run
 from mispair.client import Client
 from mispair.progress import Progress, Step
+from mispair.tables import printable
 from mispair.transfer_rate import TransferRate
 from mispair.upload_source import UploadSource
 
@@ -18,7 +19,9 @@ def upload_source(
     progress: Progress,
     source: UploadSource,
     name: str,
+    *,
     sha256: str | None = None,
+    corpus_format: str | None = None,
     append_to: str | None = None,
 ) -> Corpus:
     """Send an archive or a folder into a new corpus, or add it to one, through every failure that may pass."""
@@ -27,6 +30,7 @@ def upload_source(
         return client.upload_resumably(
             source,
             name=name,
+            corpus_format=corpus_format,
             append_to=append_to,
             sha256=sha256,
             on_progress=lambda sent, total: step.update(sent / total if total else None, rate.describe(sent, total)),
@@ -54,8 +58,11 @@ def describe_import(client: Client, corpus: Corpus) -> list[str]:
     version = corpus.version
     if version is None:
         return []
+    taken_for = [] if corpus.format is None else [f"taken for {corpus.format.name}"]
+    if corpus.format is not None and corpus.format.why is not None:
+        taken_for = [f"{taken_for[0]}: {printable(corpus.format.why)}"]
     accepted = f"{version.n_accepted} pairs of {version.n_images} images accepted"
-    lines = [f"{version.n_read} rows read: {accepted}, {version.n_rejected} rejected"]
+    lines = [*taken_for, f"{version.n_read} rows read: {accepted}, {version.n_rejected} rejected"]
     if version.n_rejected:
         rejections = islice(client.rejections(corpus.id), _MOST_REJECTIONS)
         reasons = Counter(rejection.code for rejection in rejections)

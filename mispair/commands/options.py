@@ -32,7 +32,10 @@ FdrOption = Annotated[
 CorpusArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="PATH", exists=True, readable=True, help="A zip or tar of images with captions.csv, or such a folder."
+        metavar="PATH",
+        exists=True,
+        readable=True,
+        help="A zip, tar, tar.gz, tar.zst or parquet file, or a folder of images and captions.",
     ),
 ]
 ConfigOption = Annotated[
@@ -44,6 +47,13 @@ SetOption = Annotated[
     typer.Option(
         "--set", metavar="KEY=VALUE", help="One run setting, such as seed=7 or model=vse_infty; may be repeated."
     ),
+]
+CorpusFormatOption = Annotated[
+    str | None,
+    typer.Option("--corpus-format", metavar="NAME", help="Such as coco or webdataset. Default: told from the content."),
+]
+ConfirmOption = Annotated[
+    bool, typer.Option("--confirm-warnings", help="Start the run although the import warns, see `mispair check`.")
 ]
 
 

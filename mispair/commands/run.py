@@ -7,7 +7,15 @@ import typer
 from mispair.answers import Run
 from mispair.commands.describing_causes import describe_causes
 from mispair.commands.jobs import follow_run
-from mispair.commands.options import ConfigOption, DataOption, NoTtyOption, SetOption, UrlOption, open_client
+from mispair.commands.options import (
+    ConfigOption,
+    ConfirmOption,
+    DataOption,
+    NoTtyOption,
+    SetOption,
+    UrlOption,
+    open_client,
+)
 from mispair.commands.run_settings import read_settings
 from mispair.progress import open_progress
 from mispair.run_summary import CertificateSummary, RunSummary
@@ -26,6 +34,7 @@ def run(
     *,
     config: ConfigOption = None,
     settings: SetOption = None,
+    confirm_warnings: ConfirmOption = False,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the run to end.")] = False,
     data: DataOption = None,
     url: UrlOption = None,
@@ -36,6 +45,8 @@ def run(
     Ctrl-C ends the waiting, not the run.
     """
     wanted = read_settings(config, settings)
+    if confirm_warnings:
+        wanted["confirm_warnings"] = True
     progress = open_progress(no_tty=no_tty)
     with open_client(data, url) as client:
         started = client.start_run(corpus_id, wanted)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mispair.client_file import data_folder
+from mispair.commands.cleaning import Choices
 from mispair.commands.errors import StackError
 from mispair.commands.first_report import FirstReport, Wish
-from mispair.commands.options import DataOption, NoTtyOption
+from mispair.commands.options import ConfirmOption, CorpusFormatOption, DataOption, NoTtyOption
 from mispair.progress import Progress, open_progress
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def up(
         Path | None,
         typer.Option(metavar="PATH", exists=True, readable=True, help="An archive or a folder to clean now."),
     ] = None,
+    corpus_format: CorpusFormatOption = None,
+    confirm_warnings: ConfirmOption = False,
     demo: Annotated[bool, typer.Option(help="Clean the built-in demo corpus when there is no corpus yet.")] = True,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs that run at once on the CPU.")] = 2,
     no_tty: NoTtyOption = False,
@@ -41,7 +44,8 @@ def up(
     from app.core.embedded import EmbeddedError, StackOptions, run_stack
 
     folder = data_folder(data).resolve()
-    serving = _Serving(Wish(corpus, with_demo=demo and corpus is None), open_progress(no_tty=no_tty), no_tty=no_tty)
+    wish = Wish(corpus, with_demo=demo and corpus is None, choices=Choices(corpus_format, confirm_warnings))
+    serving = _Serving(wish, open_progress(no_tty=no_tty), no_tty=no_tty)
     options = StackOptions(data=folder, host=host, port=port, n_worker_slots=workers, extra_env=_host_names(host))
     try:
         exit_code = run_stack(options, serving.on_ready, on_event=serving.on_event)

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from mispair.commands.jobs import follow_import, upload_source
-from mispair.commands.options import CorpusArgument, DataOption, NoTtyOption, UrlOption, open_client
+from mispair.commands.options import (
+    CorpusArgument,
+    CorpusFormatOption,
+    DataOption,
+    NoTtyOption,
+    UrlOption,
+    open_client,
+)
 from mispair.progress import open_progress
 from mispair.upload_source import open_source
 
@@ -19,6 +26,7 @@ def upload(
         str | None,
         typer.Option("--append-to", metavar="CORPUS_ID", help="Add the rows to this corpus, as a new version of it."),
     ] = None,
+    corpus_format: CorpusFormatOption = None,
     data: DataOption = None,
     url: UrlOption = None,
     no_tty: NoTtyOption = False,
@@ -30,7 +38,14 @@ def upload(
     progress = open_progress(no_tty=no_tty)
     source = open_source(path)
     with open_client(data, url) as client:
-        corpus = upload_source(client, progress, source, name or corpus_name(path), append_to=append_to)
+        corpus = upload_source(
+            client,
+            progress,
+            source,
+            name or corpus_name(path),
+            corpus_format=corpus_format,
+            append_to=append_to,
+        )
         progress.say(f"corpus {corpus.id}")
         follow_import(client, progress, corpus)
     typer.echo(corpus.id)

@@ -1,5 +1,6 @@
 """The client against the real service, as far as it goes without a worker."""
 
+import uuid
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,9 +9,12 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from app.core import models
 from mispair import Client, RefusedError
 from mispair.answers import Corpus
 from mispair.upload_source import open_source, source_sha256
+from tests.app.corpora.preflights import WARNED, preflight
+from tests.factories import Committed, add_version
 
 
 @pytest.fixture
@@ -54,6 +58,29 @@ class TestCorpora:
             client.start_run(uploaded.id, {"sed": 1})
         assert caught.value.status == 422
         assert [fault.loc for fault in caught.value.faults] == ["body.sed"]
+
+    def test_the_preflight_of_an_import(self, client: Client, uploaded: Corpus, committed: Committed) -> None:
+        with committed() as session:
+            add_version(session, session.get_one(models.Corpus, uuid.UUID(uploaded.id))).preflight = preflight(**WARNED)
+        told = client.preflight(uploaded.id)
+        assert (told.format.name, told.join_rate, told.needs_confirmation) == ("coco", 0.5, True)
+        assert [warning.code for warning in told.warnings] == ["low_join_rate"]
+        newest = client.corpus(uploaded.id)
+        assert newest.format is not None
+        assert newest.format.why == "its lists"
+
+    @pytest.mark.parametrize(("name", "start"), [("lost.csv", b"source_file,row_number"), ("lost.jsonl", b"")])
+    def test_rejections_as_a_file(
+        self, name: str, start: bytes, client: Client, uploaded: Corpus, tmp_path: Path
+    ) -> None:
+        n_bytes = client.download_rejections(uploaded.id, tmp_path / name)
+        assert (tmp_path / name).read_bytes()[: len(start)] == start
+        assert n_bytes == (tmp_path / name).stat().st_size
+
+    def test_a_format_that_the_service_does_not_know(self, client: Client) -> None:
+        with pytest.raises(RefusedError) as caught:
+            client.create_corpus("birds", "cocoa")
+        assert [fault.loc for fault in caught.value.faults] == ["body.format"]
 
     def test_another_kind_of_file_is_refused(self, client: Client, tmp_path: Path) -> None:
         wrong = tmp_path / "notes.txt"

@@ -3,9 +3,12 @@
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+from backports import zstd
 from PIL import Image
 
 Colour = tuple[int, int, int]
@@ -32,6 +35,20 @@ def tar_file(path: Path, files: Mapping[str, bytes], *, is_gzipped: bool = False
         for name, data in files.items():
             archive.addfile(tar_header(name, n_bytes=len(data)), io.BytesIO(data))
     return path
+
+
+def tar_zst_file(path: Path, files: Mapping[str, bytes]) -> Path:
+    """A tar with these members, compressed with Zstandard."""
+    tar_file(path, files)
+    path.write_bytes(zstd.compress(path.read_bytes()))
+    return path
+
+
+def parquet_bytes(columns: Mapping[str, Sequence[object]]) -> bytes:
+    """A parquet file with these columns."""
+    file = io.BytesIO()
+    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), file)
+    return file.getvalue()
 
 
 def tar_header(name: str, *, kind: bytes = tarfile.REGTYPE, target: str = "", n_bytes: int = 0) -> tarfile.TarInfo:

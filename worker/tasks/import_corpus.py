@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.core.errors import JobFailedError
-from app.core.models import JobKind, new_id
+from app.core.models import CorpusFormat, JobKind, new_id
 from app.core.repositories.base_versions import BaseVersion, flagged_pairs, read_base_version
 from app.core.repositories.importing import (
     ImageRecord,
@@ -60,12 +60,14 @@ class _Asked:
         base: the version to go out from; None for a corpus's first archive.
         dropped: pairs of `base` to leave out.
         leftover_id: the version that an earlier attempt may have left shards of.
+        wanted_format: that the user named for the corpus's archives.
     """
 
     archive_key: str | None
     base: BaseVersion | None
     dropped: AbstractSet[uuid.UUID]
     leftover_id: uuid.UUID | None
+    wanted_format: CorpusFormat | None
 
 
 def _begin(session: Session, handle: JobHandle) -> _Asked:
@@ -83,12 +85,13 @@ def _begin(session: Session, handle: JobHandle) -> _Asked:
         dropped = frozenset(change.pair_ids)
     elif isinstance(change, DropFlagged):
         dropped = flagged_pairs(session, change.run_id, threshold=change.threshold)
-    return _Asked(archive_key, base, dropped, None if leftover is None else uuid.UUID(leftover))
+    wanted = None if corpus.wanted_format is None else CorpusFormat(corpus.wanted_format)
+    return _Asked(archive_key, base, dropped, None if leftover is None else uuid.UUID(leftover), wanted)
 
 
 def _make_version(handle: JobHandle, version_id: uuid.UUID, asked: _Asked) -> ImportedVersion:
     known = {} if asked.base is None else {image.sha256: image for image in asked.base.images}
-    archive = None if asked.archive_key is None else _read_archive(handle, version_id, asked.archive_key, known)
+    archive = None if asked.archive_key is None else _read_archive(handle, version_id, asked, asked.archive_key, known)
     if asked.base is not None:
         return extend_version(asked.base, version_id, dropped=asked.dropped, added=archive)
     assert archive is not None
@@ -96,7 +99,7 @@ def _make_version(handle: JobHandle, version_id: uuid.UUID, asked: _Asked) -> Im
 
 
 def _read_archive(
-    handle: JobHandle, version_id: uuid.UUID, archive_key: str, known: Mapping[bytes, ImageRecord]
+    handle: JobHandle, version_id: uuid.UUID, asked: _Asked, archive_key: str, known: Mapping[bytes, ImageRecord]
 ) -> ImportedVersion:
     context = handle.context
     decoders = SandboxLimits(max_pixels=context.settings.max_image_pixels)
@@ -113,6 +116,7 @@ def _read_archive(
             scratch=scratch,
             threads=context.n_threads,
             on_progress=_Teller(handle),
+            wanted_format=asked.wanted_format,
             known=known,
         )
 

@@ -5,7 +5,16 @@ from app.core.models.corpora import Corpus, CorpusVersion, FeatureSet, Image, Pa
 from app.core.models.jobs import Job, JobEvent, WorkerHeartbeat
 from app.core.models.repairs import Repair, RepairPair
 from app.core.models.runs import ReportRow, Run
-from app.core.models.states import CorpusState, JobKind, JobState, ReasonCode, RejectionCode, RepairKind, RunPhase
+from app.core.models.states import (
+    CorpusFormat,
+    CorpusState,
+    JobKind,
+    JobState,
+    ReasonCode,
+    RejectionCode,
+    RepairKind,
+    RunPhase,
+)
 from app.core.models.uploads import Upload
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "CaptionCheck",
     "Corpus",
     "CorpusChecks",
+    "CorpusFormat",
     "CorpusState",
     "CorpusVersion",
     "FeatureSet",

@@ -25,6 +25,7 @@ class Corpus(IdMixin, WorkspaceMixin, CreatedMixin, Base):
     archive_kind: Mapped[str | None] = mapped_column(String(16))
     archive_bytes: Mapped[int | None] = mapped_column(BigInteger)
     archive_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    wanted_format: Mapped[str | None] = mapped_column(String(32))  # None = told from the archive's content
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
 
@@ -49,6 +50,8 @@ class CorpusVersion(IdMixin, WorkspaceMixin, CreatedMixin, Base):
     n_dropped: Mapped[int | None]
     caption_column: Mapped[str | None] = mapped_column(Text)
     image_column: Mapped[str | None] = mapped_column(Text)
+    format: Mapped[str | None] = mapped_column(String(32))  # None in versions that are older than formats
+    preflight: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # see worker.pipeline.preflight; Any is JSON
 
 
 class Image(IdMixin, WorkspaceMixin, Base):
@@ -118,6 +121,8 @@ class Rejection(WorkspaceMixin, Base):
     source_path: Mapped[str | None] = mapped_column(Text)
     code: Mapped[str] = mapped_column(String(40))
     detail: Mapped[str] = mapped_column(Text)
+    source_file: Mapped[str | None] = mapped_column(Text)  # the file of captions that the row stands in
+    byte_offset: Mapped[int | None] = mapped_column(BigInteger)  # where the row begins in it, if that is a text
 
 
 class FeatureSet(IdMixin, WorkspaceMixin, CreatedMixin, Base):

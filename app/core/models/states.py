@@ -62,6 +62,24 @@ class RepairKind(StrEnum):
     SWAP = "swap"  # two blocks exchange their captions
 
 
+class CorpusFormat(StrEnum):
+    """How images and captions are laid out in an archive. docs/formats.md shows each."""
+
+    TABLE = "table"
+    OPEN_CLIP = "open_clip"
+    COCO = "coco"
+    KARPATHY = "karpathy"
+    FLICKR = "flickr"
+    KAGGLE_8K = "kaggle_8k"
+    KAGGLE_30K = "kaggle_30k"
+    IMAGEFOLDER = "imagefolder"
+    PARQUET_IMAGES = "parquet_images"
+    IMG2DATASET = "img2dataset"
+    WEBDATASET = "webdataset"
+    SIDECAR = "sidecar"
+    SCAN_PRECOMP = "scan_precomp"
+
+
 class RejectionCode(StrEnum):
     """Why an input row was not accepted."""
 
@@ -78,4 +96,5 @@ class RejectionCode(StrEnum):
     DAMAGED_MEMBER = "damaged_member"
     DECODING_TOO_SLOW = "decoding_too_slow"
     DECODER_DIED = "decoder_died"
+    NOT_DOWNLOADED = "not_downloaded"
     ALREADY_IN_CORPUS = "already_in_corpus"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import REAL, cast, select
 from sqlalchemy.orm import Session
 
-from app.core.models import CorpusVersion, Image, Pair, ReportRow
+from app.core.models import CorpusFormat, CorpusVersion, Image, Pair, ReportRow
 from app.core.repositories.importing import ImageRecord, PairRecord
 
 _ROWS_A_FETCH = 5_000
@@ -26,6 +26,7 @@ class BaseVersion:
     number: int
     image_column: str | None
     caption_column: str | None
+    format: CorpusFormat | None
     images: list[ImageRecord]
     pairs: list[PairRecord]
     pair_ids: list[uuid.UUID]
@@ -44,6 +45,7 @@ def read_base_version(session: Session, corpus_id: uuid.UUID) -> BaseVersion | N
         number=version.number,
         image_column=version.image_column,
         caption_column=version.caption_column,
+        format=None if version.format is None else CorpusFormat(version.format),
         images=_images(session, version.id),
         pairs=pairs,
         pair_ids=ids,

@@ -1,7 +1,8 @@
 """SQL of corpora, their versions and their rejected rows."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -98,6 +99,28 @@ def list_rejections(session: Session, version_id: uuid.UUID, *, after: int | Non
     if after is not None:
         statement = statement.where(Rejection.id > after)
     return list(session.execute(statement).scalars())
+
+
+class RejectionEntry(NamedTuple):
+    """A rejected row as it is downloaded."""
+
+    source_file: str | None
+    row_number: int | None
+    byte_offset: int | None
+    source_path: str | None
+    code: str
+    detail: str
+
+
+def stream_rejections(
+    session: Session, version_id: uuid.UUID, *, batch_rows: int
+) -> Generator[list[RejectionEntry], None, None]:
+    """All of them, in batches from a server-side cursor. Close the generator before its session."""
+    columns = [getattr(Rejection, name) for name in RejectionEntry._fields]
+    statement = select(*columns).where(Rejection.corpus_version_id == version_id).order_by(Rejection.id)
+    with session.execute(statement, execution_options={"yield_per": batch_rows}) as result:
+        for rows in result.partitions():
+            yield [RejectionEntry._make(row) for row in rows]
 
 
 def has_open_job(session: Session, corpus_id: uuid.UUID) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.models import Corpus, CorpusState, CorpusVersion, JobState, new_id
-from app.core.models.states import RejectionCode
+from app.core.models.states import CorpusFormat, RejectionCode
 from app.core.repositories.copying import copy_rows
 from app.core.repositories.jobs import Claim, append_event, finish_job
 
@@ -55,6 +55,8 @@ class RejectionRecord:
     source_path: str | None
     code: RejectionCode
     detail: str
+    source_file: str | None = None
+    byte_offset: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class ImportedVersion:
     Attributes:
         n_read: caption rows, and images that no row names.
         n_captions: distinct normalised captions.
+        format: that the newest archive came in.
+        preflight: what can be told of that archive before any training, as the API shows it; None without an archive.
         parent_id: the version that this one goes out from; None of a corpus's first.
         n_added, n_dropped: pairs, against the parent.
     """
@@ -77,6 +81,8 @@ class ImportedVersion:
     image_column: str
     caption_column: str
     n_other_members: int
+    format: CorpusFormat | None = None
+    preflight: dict[str, Any] | None = None  # Any: JSON
     parent_id: uuid.UUID | None = None
     n_added: int | None = None
     n_dropped: int | None = None
@@ -115,7 +121,14 @@ _PAIR_TYPES = _OWNER_TYPES | {
     "extra": "jsonb",
     "import_number": "int4",
 }
-_REJECTION_TYPES = _OWNER_TYPES | {"row_number": "int4", "source_path": "text", "code": "text", "detail": "text"}
+_REJECTION_TYPES = _OWNER_TYPES | {
+    "row_number": "int4",
+    "source_path": "text",
+    "code": "text",
+    "detail": "text",
+    "source_file": "text",
+    "byte_offset": "int8",
+}
 
 
 def begin_import(session: Session, claim: Claim) -> Corpus | None:
@@ -153,6 +166,8 @@ def publish_version(session: Session, claim: Claim, version: ImportedVersion) ->
             number=number,
             image_column=version.image_column,
             caption_column=version.caption_column,
+            format=version.format,
+            preflight=version.preflight,
             parent_id=version.parent_id,
             n_added=version.n_added,
             n_dropped=version.n_dropped,
@@ -256,5 +271,8 @@ def _copy_rows(session: Session, workspace_id: uuid.UUID, version: ImportedVersi
         session,
         "rejections",
         _REJECTION_TYPES,
-        ((*owner, row.row_number, row.source_path, row.code.value, row.detail) for row in version.rejections),
+        (
+            (*owner, row.row_number, row.source_path, row.code.value, row.detail, row.source_file, row.byte_offset)
+            for row in version.rejections
+        ),
     )

@@ -3,6 +3,7 @@ import os
 import tarfile
 
 import pytest
+from backports import zstd
 
 from app.core.errors import InvalidPayloadError, UnsupportedTypeError
 from app.corpora.archive_kind import HEAD_BYTES, archive_kind, early_archive_kind
@@ -21,6 +22,8 @@ class TestArchiveKind:
             (tar_bytes(tarfile.GNU_FORMAT), "tar"),
             (tar_bytes(tarfile.USTAR_FORMAT), "tar"),
             (tar_gz_bytes(), "tar.gz"),
+            (zstd.compress(tar_bytes()), "tar.zst"),
+            (b"PAR1" + bytes(100), "parquet"),
         ],
     )
     def test_it_is_told_from_the_magic(self, body: bytes, kind: str) -> None:
@@ -34,10 +37,11 @@ class TestArchiveKind:
     @pytest.mark.parametrize(
         "body",
         [b"P", b"PK", b"PK\x05\x05", PNG, b"7z\xbc\xaf\x27\x1c", b"image,caption\n", gzip.compress(b"a,b\n"),
+         zstd.compress(b"a,b\n"),
          b"\x1f\x8b", b"\x1f\x8b\xff" + bytes(300), tar_bytes()[:261]],
     )  # fmt: skip
     def test_anything_else_is_refused(self, body: bytes) -> None:
-        with pytest.raises(UnsupportedTypeError, match="allowed are zip, tar and") as raised:
+        with pytest.raises(UnsupportedTypeError, match="allowed are zip, tar, ") as raised:
             archive_kind(body)
         assert raised.value.code == "unsupported_archive"
 

@@ -14,6 +14,7 @@ from app.core.models import Corpus, CorpusState, Job, Rejection
 from app.core.settings import Settings
 from app.core.storage import Storage
 from tests.app.corpora.archives import tar_bytes, tar_gz_bytes, zip_bytes
+from tests.app.corpora.preflights import preflight
 from tests.factories import Committed, add_corpus, add_version
 
 ZIP = zip_bytes()
@@ -39,6 +40,15 @@ class TestCreateCorpus:
 
     def test_space_around_its_name_is_dropped(self, client: TestClient) -> None:
         assert client.post("/v1/corpora", json={"name": "  birds "}).json()["name"] == "birds"
+
+    def test_its_format_may_be_named(self, client: TestClient) -> None:
+        corpus = client.post("/v1/corpora", json={"name": "birds", "format": "coco"}).json()
+        assert corpus["format"] == {"name": "coco", "is_forced": True, "why": None, "runners_up": []}
+
+    def test_a_format_that_is_not_known_is_refused(self, client: TestClient) -> None:
+        answer = client.post("/v1/corpora", json={"name": "birds", "format": "cocoa"})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["loc"] == ["body", "format"]
 
     def test_its_times_are_utc(self, client: TestClient) -> None:
         corpus = client.post("/v1/corpora", json={"name": "birds"}).json()
@@ -278,7 +288,14 @@ class TestListRejections:
 
     def test_a_row_says_where_and_why(self, client: TestClient, corpus: Corpus) -> None:
         first = client.get(f"/v1/corpora/{corpus.id}/rejections").json()["items"][0]
-        assert first == {"row_number": 1, "source_path": "a.jpg", "code": "not_an_image", "detail": "is text"}
+        assert first == {
+            "row_number": 1,
+            "source_path": "a.jpg",
+            "code": "not_an_image",
+            "detail": "is text",
+            "source_file": None,
+            "byte_offset": None,
+        }
 
     def test_pages_join_to_those_of_the_newest_version(self, client: TestClient, corpus: Corpus) -> None:
         first = client.get(f"/v1/corpora/{corpus.id}/rejections", params={"limit": 2}).json()
@@ -292,6 +309,64 @@ class TestListRejections:
 
     def test_another_workspaces_do_not_exist(self, other_client: TestClient, corpus: Corpus) -> None:
         assert other_client.get(f"/v1/corpora/{corpus.id}/rejections").status_code == 404
+
+
+class TestDownloadRejections:
+    @pytest.fixture
+    def corpus(self, context: KeyContext, committed: Committed) -> Corpus:
+        with committed() as session:
+            corpus = add_corpus(session, context.workspace_id, CorpusState.READY)
+            version = add_version(session, corpus, n_rejected=1)
+            values = {"row_number": 7, "source_path": "=a.jpg", "code": "missing_image", "detail": "it is gone"}
+            place = {"source_file": "captions.csv", "byte_offset": 90}
+            owner = {"workspace_id": corpus.workspace_id, "corpus_version_id": version.id}
+            session.add(Rejection(**owner, **values, **place))
+        return corpus
+
+    def test_csv_says_in_which_file_at_which_row_and_byte(self, client: TestClient, corpus: Corpus) -> None:
+        answer = client.get(f"/v1/corpora/{corpus.id}/rejections.csv")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert answer.text.splitlines() == [
+            "source_file,row_number,byte_offset,source_path,code,detail",
+            "captions.csv,7,90,'=a.jpg,missing_image,it is gone",
+        ]
+
+    def test_raw_csv_quotes_nothing(self, client: TestClient, corpus: Corpus) -> None:
+        assert ",=a.jpg," in client.get(f"/v1/corpora/{corpus.id}/rejections.csv", params={"raw": 1}).text
+
+    def test_json_lines(self, client: TestClient, corpus: Corpus) -> None:
+        answer = client.get(f"/v1/corpora/{corpus.id}/rejections.jsonl")
+        assert [json.loads(line)["byte_offset"] for line in answer.text.splitlines()] == [90]
+
+    def test_before_the_first_version_there_is_a_header_only(self, client: TestClient) -> None:
+        answer = client.get(f"/v1/corpora/{_create(client)}/rejections.csv")
+        assert answer.text.splitlines() == ["source_file,row_number,byte_offset,source_path,code,detail"]
+
+    def test_another_workspaces_do_not_exist(self, other_client: TestClient, corpus: Corpus) -> None:
+        assert other_client.get(f"/v1/corpora/{corpus.id}/rejections.csv").status_code == 404
+
+
+class TestPreflight:
+    @pytest.fixture
+    def corpus(self, context: KeyContext, committed: Committed) -> Corpus:
+        with committed() as session:
+            corpus = add_corpus(session, context.workspace_id, CorpusState.READY)
+            version = add_version(session, corpus, n_accepted=4)
+            version.format, version.preflight = "coco", preflight()
+        return corpus
+
+    def test_it_is_shown_as_it_is_stored(self, client: TestClient, corpus: Corpus) -> None:
+        assert client.get(f"/v1/corpora/{corpus.id}/preflight").json() == preflight()
+
+    def test_a_corpus_shows_its_format_and_how_it_was_told(self, client: TestClient, corpus: Corpus) -> None:
+        assert client.get(f"/v1/corpora/{corpus.id}").json()["format"] == preflight()["format"]
+
+    def test_before_the_import_there_is_none(self, client: TestClient) -> None:
+        problem = client.get(f"/v1/corpora/{_create(client)}/preflight")
+        assert (problem.status_code, problem.json()["code"]) == (409, "preflight_not_ready")
+
+    def test_another_workspaces_does_not_exist(self, other_client: TestClient, corpus: Corpus) -> None:
+        assert other_client.get(f"/v1/corpora/{corpus.id}/preflight").status_code == 404
 
 
 def _decoded(message: bytes | str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.auth.service import KeyContext
 from app.core.models import CorpusState, Job, JobEvent, JobState, Run
 from app.core.storage import Storage
+from tests.app.corpora.preflights import WARNED, preflight
 from tests.app.runs.rows import StoredCorpus, add_published_run, add_run, end_job, store_corpus
 from tests.factories import add_corpus, add_version
 
@@ -126,6 +127,19 @@ class TestCreateRun:
         problem = _start(client, corpus.id)
         assert (problem.status_code, problem.json()["code"]) == (409, "too_few_pairs")
         assert "199 accepted pairs; a run needs at least 200" in problem.json()["detail"]
+
+    def test_warnings_of_the_preflight_have_to_be_confirmed(
+        self, client: TestClient, committed: Committed, context: KeyContext
+    ) -> None:
+        with committed() as session:
+            corpus = add_corpus(session, context.workspace_id, CorpusState.READY)
+            add_version(session, corpus, n_accepted=200).preflight = preflight(**WARNED)
+        problem = _start(client, corpus.id)
+        assert (problem.status_code, problem.json()["code"]) == (409, "preflight_unconfirmed")
+        assert "only 2 of 4 rows found their image" in problem.json()["detail"]
+        started = _start(client, corpus.id, {"confirm_warnings": True})
+        assert started.status_code == 202
+        assert "confirm_warnings" not in started.json()["config"]
 
     def test_the_newest_version_is_cleaned(self, client: TestClient, committed: Committed, context: KeyContext) -> None:
         with committed() as session:

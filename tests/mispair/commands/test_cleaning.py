@@ -1,11 +1,13 @@
+import base64
 import io
+import json
 import threading
 from pathlib import Path
 
 import pytest
 
 from mispair.client import Client
-from mispair.commands.cleaning import Cleaning, clean_once
+from mispair.commands.cleaning import Choices, Cleaning, clean_once
 from mispair.errors import JobFailedError, StoppedWaitingError
 from mispair.progress import PlainProgress
 from mispair.upload_source import open_source
@@ -29,6 +31,14 @@ class TestCleanOnce:
         assert not second.is_new
         assert second.run.id == first.run.id
         assert {request.method for request in fake.requests} == {"GET"}
+
+    def test_what_the_user_decides_is_sent(self, client: Client, archive: Path, fake: FakeServer) -> None:
+        choices = Choices(corpus_format="coco", confirm_warnings=True)
+        clean_once(client, PlainProgress(io.StringIO()), open_source(archive), "birds", threading.Event(), choices)
+        upload, run = (request for request in fake.requests if request.method == "POST")
+        told = dict(pair.split(" ") for pair in upload.headers["Upload-Metadata"].split(","))
+        assert base64.b64decode(told["format"]) == b"coco"
+        assert json.loads(run.content) == {"confirm_warnings": True}
 
     def test_other_bytes_are_another_corpus(self, client: Client, archive: Path) -> None:
         first = clean(client, archive)

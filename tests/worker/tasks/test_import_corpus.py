@@ -16,6 +16,7 @@ from sqlalchemy import delete, text
 from app.core.models import Corpus, CorpusState, JobState
 from app.core.repositories.jobs import claim_job, request_cancel
 from app.core.storage import Storage
+from app.corpora.preflight_schemas import PreflightView
 from tests.factories import Committed
 from tests.worker.archives import image_bytes, small_corpus, tar_file, tar_header, zip_file
 from tests.worker.jobs import (
@@ -70,6 +71,29 @@ class TestWorks:
                 "n_images": 3,
             }
             assert (version["image_column"], version["caption_column"]) == ("image", "caption")
+
+    def test_the_preflight_is_stored_as_the_api_shows_it(
+        self, worker: WorkerContext, committed: Committed, storage: Storage
+    ) -> None:
+        rows = b"image,caption\na.png,red\ngone.png,x\n"
+        queued = queue_import(committed, storage, zipped(small_corpus() | {"captions.csv": rows}))
+        import_corpus(worker, queued.job_id)
+        with committed() as session:
+            version = session.execute(text("SELECT format, preflight FROM corpus_versions")).mappings().one()
+            assert version["format"] == "table"
+            told = PreflightView.model_validate(version["preflight"])
+            assert (told.n_rows, told.n_joined, told.needs_confirmation) == (2, 1, True)
+            assert told.model_dump(mode="json") == version["preflight"]
+
+    def test_the_format_that_was_asked_for_is_taken(
+        self, worker: WorkerContext, committed: Committed, storage: Storage
+    ) -> None:
+        queued = queue_import(committed, storage, zipped(small_corpus() | {"a.txt": b"beside it"}))
+        with committed() as session:
+            corpus_of(session, queued).wanted_format = "sidecar"
+        import_corpus(worker, queued.job_id)
+        with committed() as session:
+            assert list(session.execute(text("SELECT caption FROM pairs")).scalars()) == ["beside it"]
 
     def test_rows_are_written_as_they_were_read(
         self, worker: WorkerContext, committed: Committed, storage: Storage

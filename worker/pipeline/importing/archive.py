@@ -34,6 +34,10 @@ class Archive(Protocol):
     """A readable archive whose member list has been checked."""
 
     @property
+    def kind(self) -> str:
+        """`zip`, `tar`, `folder` or `parquet`."""
+
+    @property
     def members(self) -> Mapping[str, Member]:
         """Regular files by canonical name, in the archive's order."""
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from app.core.models import RejectionCode
 from worker.pipeline.importing.columns import Columns, choose_columns, has_columns
@@ -11,23 +12,29 @@ from worker.pipeline.importing.printable_text import is_valid_text, printable
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 from worker.pipeline.importing.rows import CaptionRow, RowFault
 
-_CSV_DELIMITERS = (",", ";", "\t", "|")
+CSV_DELIMITERS = (",", ";", "\t", "|")
 
 
-def read_delimited(lines: Lines, manifest: str, *, is_tsv: bool) -> tuple[Columns, Iterator[CaptionRow]]:
+def read_delimited(
+    lines: Lines, manifest: str, *, delimiter: str | None = None, is_spaced: bool = False
+) -> tuple[Columns, Iterator[CaptionRow]]:
     """Read the header, and then the rows one by one.
 
     Args:
         lines: the table.
-        manifest: its name, for messages.
-        is_tsv: tab separated. Otherwise the first of comma, semicolon, tab and bar under which the header names an
-            image and a caption.
+        manifest: its name.
+        delimiter: None = the first of comma, semicolon, tab and bar under which the header names an image and a
+            caption.
+        is_spaced: a space behind each delimiter belongs to the delimiter.
 
     Raises:
         ArchiveRefusedError: the header cannot be used.
     """
-    delimiter = "\t" if is_tsv else _csv_delimiter(lines)
-    header = next(read_records(lines, delimiter), Record([]))
+    if delimiter is None:
+        first = lines.next()
+        lines.give_back([] if first is None else [first])
+        delimiter = header_delimiter("" if first is None else first.text) or CSV_DELIMITERS[0]
+    header = next(_records(lines, delimiter, is_spaced=is_spaced), Record([]))
     if header.fault is not None:
         raise ArchiveRefusedError(
             RefusalCode.NO_CAPTION_COLUMN, f"{printable(manifest)}: its header cannot be read: {header.fault}"
@@ -35,46 +42,60 @@ def read_delimited(lines: Lines, manifest: str, *, is_tsv: bool) -> tuple[Column
     names = header.fields
     if not all(is_valid_text(name) and "\0" not in name for name in names):
         raise ArchiveRefusedError(
-            RefusalCode.NOT_UTF8, f"{printable(manifest)}: its header is not UTF-8 text; save the table as UTF-8"
+            RefusalCode.NOT_UTF8,
+            f"{printable(manifest)}: its header is neither UTF-8 nor UTF-16 text; save the table as UTF-8",
         )
     columns = choose_columns(names, manifest)
-    records = read_records(lines, delimiter)
-    return columns, _rows(records, names, columns)
+    return columns, _rows(_records(lines, delimiter, is_spaced=is_spaced), names, columns, manifest)
 
 
-def _csv_delimiter(lines: Lines) -> str:
-    first = lines.next()
-    if first is None:
-        return _CSV_DELIMITERS[0]
-    lines.give_back([first])
-    for delimiter in _CSV_DELIMITERS:
-        try:
-            names = next(csv.reader([first.text], delimiter=delimiter, strict=True), [])
-        except csv.Error:
-            continue
-        if has_columns(names):
-            return delimiter
-    return _CSV_DELIMITERS[0]
+def header_delimiter(header: str) -> str | None:
+    """The delimiter under which a first line names an image and a caption; None where there is none."""
+    return next((one for one in CSV_DELIMITERS if has_columns(header_names(header, one))), None)
 
 
-def _rows(records: Iterator[Record], names: Sequence[str], columns: Columns) -> Iterator[CaptionRow]:
-    places = {"image": names.index(columns.image), "caption": names.index(columns.caption)}
+def header_names(header: str, delimiter: str) -> list[str]:
+    """The names that a first line holds under a delimiter; none where its quotes do not fit."""
+    try:
+        return next(csv.reader([header], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _records(lines: Lines, delimiter: str, *, is_spaced: bool) -> Iterator[Record]:
+    for record in read_records(lines, delimiter):
+        fields = [field.removeprefix(" ") for field in record.fields] if is_spaced else record.fields
+        yield replace(record, fields=fields)
+
+
+def _rows(records: Iterator[Record], names: Sequence[str], columns: Columns, manifest: str) -> Iterator[CaptionRow]:
+    image_place = names.index(columns.image)
+    caption_places = [names.index(name) for name in columns.captions]
     id_place = None if columns.id is None else names.index(columns.id)
-    extra_places = _extra_places(names, {*places.values(), id_place})
+    extra_places = _extra_places(names, {image_place, id_place, *caption_places})
     for number, record in enumerate(records, start=1):
         fields = record.fields
-        image = fields[places["image"]] if len(fields) > places["image"] else None
+        image = fields[image_place] if len(fields) > image_place else None
         fault = _fault(record, len(names))
         if fault is not None:
-            yield CaptionRow(number, image, fault=fault)
+            yield CaptionRow(number, image, fault=fault, file=manifest, byte_offset=record.offset)
             continue
-        yield CaptionRow(
-            number,
-            image,
-            caption=fields[places["caption"]],
-            source_id=None if id_place is None else fields[id_place],
-            extra={name: fields[place] for name, place in extra_places.items()} or None,
-        )
+        captions = [fields[place] for place in caption_places]
+        for caption in filled_captions(captions):
+            yield CaptionRow(
+                number,
+                image,
+                caption=caption,
+                source_id=None if id_place is None else fields[id_place],
+                extra={name: fields[place] for name, place in extra_places.items()} or None,
+                file=manifest,
+                byte_offset=record.offset,
+            )
+
+
+def filled_captions(captions: Sequence[str]) -> list[str]:
+    """Of several caption columns those with a text; one empty caption where none has, so that the row is told."""
+    return [caption for caption in captions if caption.strip()] or [""]
 
 
 def _extra_places(names: Sequence[str], taken: set[int | None]) -> dict[str, int]:

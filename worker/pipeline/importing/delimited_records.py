@@ -12,10 +12,11 @@ _MAX_LINES = 100
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its fields, or why there are none."""
+    """One record: its fields, or why there are none, and where in the file it begins."""
 
     fields: list[str]
     fault: str | None = None
+    offset: int = 0
 
 
 def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
@@ -35,12 +36,14 @@ def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
             first, *others = source.taken
             lines.give_back(others)
             if delimiter == "\t" and not first.is_overlong:
-                yield Record(first.text.rstrip("\r\n").split(delimiter))
+                yield Record(first.text.rstrip("\r\n").split(delimiter), offset=first.offset)
             else:
-                yield Record([], fault=str(error))
+                yield Record([], fault=str(error), offset=first.offset)
             continue
         if any(field.strip() for field in fields) or len(fields) > 1:
-            yield Record(fields)
+            # Blank lines before the record were taken with it.
+            offset = next((line.offset for line in source.taken if line.text.strip()), 0)
+            yield Record(fields, offset=offset)
 
 
 class _OverlongLineError(Exception):

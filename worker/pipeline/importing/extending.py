@@ -48,6 +48,8 @@ def extend_version(
         image_column=(base if added is None else added).image_column or "",
         caption_column=(base if added is None else added).caption_column or "",
         n_other_members=0 if added is None else added.n_other_members,
+        format=(base if added is None else added).format,
+        preflight=None if added is None else added.preflight,
         parent_id=base.id,
         n_added=len(building.pairs) - len(carried),
         n_dropped=len(base.pairs) - len(carried),

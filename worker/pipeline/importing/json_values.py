@@ -27,22 +27,55 @@ def read_object(text: str) -> dict[str, Any]:  # Any: JSON
     Raises:
         UnfitJsonError: with the reason.
     """
+    value = read_json(text)
+    if not isinstance(value, dict):
+        raise UnfitJsonError(f"the line holds {_kind(value)}, expected an object")
+    check_texts(value)
+    return value
+
+
+def read_json(text: str | bytes) -> Any:  # Any: JSON
+    """Read JSON. Its texts are not checked yet, see `check_texts`.
+
+    Raises:
+        UnfitJsonError: with the reason.
+    """
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused_constant, parse_float=_finite)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refused_constant, parse_float=_finite)
     except UnfitJsonError:
         raise
     except RecursionError as error:
         raise UnfitJsonError(f"nested deeper than {_MAX_DEPTH} levels") from error
+    except UnicodeDecodeError as error:
+        raise UnfitJsonError("it is not UTF-8 text", is_encoding=True) from error
     except ValueError as error:
         raise UnfitJsonError(str(error)) from error
-    if not isinstance(value, dict):
-        raise UnfitJsonError(f"the line holds {_kind(value)}, expected an object")
+
+
+def check_texts(value: Any) -> None:  # Any: JSON
+    """Refuse what PostgreSQL cannot keep.
+
+    Raises:
+        UnfitJsonError: with the reason.
+    """
     for found in _texts(value):
         if "\0" in found:
             raise UnfitJsonError("a text holds a NUL character")
         if not is_valid_text(found):
             raise UnfitJsonError("a text is not valid Unicode", is_encoding=True)
-    return value
+
+
+def storable(value: Any) -> Any:  # Any: whatever a typed table holds, to JSON
+    """A value of a typed table as JSON: dates and the like as text, NaN as null, bytes left out."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): storable(child) for key, child in value.items() if not isinstance(child, bytes)}
+    if isinstance(value, list | tuple):
+        return [storable(child) for child in value if not isinstance(child, bytes)]
+    return None if isinstance(value, bytes) else str(value)
 
 
 def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON

@@ -14,7 +14,9 @@ class ImportLimits:
     Attributes:
         max_unpacked_ratio: unpacked bytes per archive byte beyond which an archive counts as a bomb.
         min_unpacked_bytes: unpacked bytes that any archive may reach, however small it is.
-        max_rows: rows of the manifest; each is held in memory until the end of the import.
+        max_json_bytes: of a JSON file that is read as a whole; in memory it is several times as large.
+        max_row_group_bytes: of a parquet file's group of rows, unpacked, with the images inside.
+        max_rows: rows of all tables; each is held in memory until the end of the import.
     """
 
     max_archive_bytes: int
@@ -25,6 +27,8 @@ class ImportLimits:
     shard_bytes: int
     max_unpacked_ratio: int = 100
     min_unpacked_bytes: int = 64 * _MIB
+    max_json_bytes: int = 512 * _MIB
+    max_row_group_bytes: int = 2048 * _MIB
     max_rows: int = 2_000_000
 
     @classmethod
@@ -38,6 +42,11 @@ class ImportLimits:
             max_caption_chars=settings.max_caption_chars,
             shard_bytes=settings.shard_bytes,
         )
+
+    @classmethod
+    def default(cls) -> "ImportLimits":
+        """Those of an operator who sets none, where there is no server to ask."""
+        return cls.from_settings(Settings.model_construct())
 
     def max_unpacked_bytes(self, archive_bytes: int) -> int:
         """Bytes that an archive of this size may unpack to."""

@@ -12,6 +12,11 @@ def is_valid_text(text: str) -> bool:
     return True
 
 
+def storable_name(name: str) -> str:
+    """A member's name as it is, unless PostgreSQL cannot store it; then as `printable` shows it."""
+    return name if is_valid_text(name) else printable(name)
+
+
 def printable(text: str) -> str:
     r"""The text with bytes that were not UTF-8 as `\xNN`, NUL as `\x00`, and its end cut off when it is very long."""
     try:

@@ -24,6 +24,10 @@ class RefusalCode(StrEnum):
     NO_CAPTION_COLUMN = "no_caption_column"
     NO_IMAGE_COLUMN = "no_image_column"
     NOT_UTF8 = "not_utf8"
+    UNREADABLE_TABLE = "unreadable_table"
+    WRONG_FORMAT = "wrong_format"
+    NO_CAPTIONS = "no_captions"
+    UNSUPPORTED_FORMAT = "unsupported_format"
 
 
 class ArchiveRefusedError(JobFailedError):

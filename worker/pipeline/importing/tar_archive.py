@@ -1,4 +1,4 @@
-"""Tar archives, plain or gzipped. The member list is read once; bytes are then read by their place."""
+"""Tar archives, plain or compressed. The member list is read once; bytes are then read by their place."""
 
 import io
 import os
@@ -6,15 +6,14 @@ import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self, cast
-
-from typing_extensions import Buffer
+from typing import IO, Protocol, Self, cast
 
 from worker.pipeline.importing.archive import DamagedMemberError, Member, MemberIndex, refuse_link, refuse_special
+from worker.pipeline.importing.file_part import FilePart
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.produced_bytes import ProducedBytes
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
-from worker.pipeline.importing.unpacking import unpack_gzip
+from worker.pipeline.importing.unpacking import unpack
 
 _BLOCK = 512
 _MAX_HEADER_BYTES = 1024 * 1024  # a path or extended header; `tarfile` would hold whatever a header declares
@@ -27,21 +26,24 @@ class TarArchive:
     Args:
         path: the archive.
         limits: of the import.
-        is_gzipped: whether it must be unpacked first. That goes to an unnamed temporary file, which ends with the
+        is_compressed: whether it must be unpacked first. That goes to an unnamed temporary file, which ends with the
             process, so that members can be read in any order.
         scratch: folder of that temporary file.
         check: called now and then; it may raise.
     """
 
+    kind = "tar"
+
     def __init__(
-        self, path: Path, limits: ImportLimits, *, is_gzipped: bool, scratch: Path, check: Callable[[], None]
+        self, path: Path, limits: ImportLimits, *, is_compressed: bool, scratch: Path, check: Callable[[], None]
     ) -> None:
         self._produced = ProducedBytes(limits.max_unpacked_bytes(path.stat().st_size))
-        self._file = unpack_gzip(path, self._produced, scratch, check) if is_gzipped else path.open("rb")
+        self._file = unpack(path, self._produced, scratch, check) if is_compressed else path.open("rb")
         try:
             self._n_bytes = self._file.seek(0, io.SEEK_END)
             self._file.seek(0)
-            self._index = _index(self._file, self._n_bytes, limits, check)
+            self._index = MemberIndex(limits)
+            index_tar(self._file, self._n_bytes, self._index, check)
         except BaseException:
             self._file.close()
             raise
@@ -61,7 +63,7 @@ class TarArchive:
 
     def open(self, member: Member) -> io.RawIOBase:
         """A stream over a member."""
-        return _FilePart(self._file.fileno(), member.place, member.n_bytes)
+        return FilePart(self._file.fileno(), member.place, member.n_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -70,26 +72,6 @@ class TarArchive:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._file.close()
-
-
-class _FilePart(io.RawIOBase):
-    """Part of a file as a stream of its own."""
-
-    def __init__(self, descriptor: int, start: int, n_bytes: int) -> None:
-        super().__init__()
-        self._descriptor = descriptor
-        self._at = start
-        self._end = start + n_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        view = memoryview(buffer).cast("B")
-        data = os.pread(self._descriptor, min(len(view), self._end - self._at), self._at)
-        self._at += len(data)
-        view[: len(data)] = data
-        return len(data)
 
 
 class _WatchedFile(io.RawIOBase):
@@ -117,9 +99,32 @@ class _WatchedFile(io.RawIOBase):
         return self._file.tell()
 
 
-def _index(file: IO[bytes], n_bytes: int, limits: ImportLimits, check: Callable[[], None]) -> MemberIndex:
+class TarIndex(Protocol):
+    """What the members of a tar are added to. Each method may raise what refuses the archive."""
+
+    def count(self) -> None:
+        """Count one entry."""
+
+    def check_name(self, name: str) -> str:
+        """The canonical name."""
+
+    def add(self, name: str, n_bytes: int, place: int) -> None:
+        """Add a regular file whose bytes begin at `place`."""
+
+
+def index_tar(file: IO[bytes], n_bytes: int, index: TarIndex, check: Callable[[], None]) -> None:
+    """Add the members of a tar to an index.
+
+    Args:
+        file: the tar, at its beginning.
+        n_bytes: its size.
+        index: what they are added to.
+        check: called for each member; it may raise.
+
+    Raises:
+        ArchiveRefusedError: the tar is damaged, or holds what no archive may hold.
+    """
     watched = _WatchedFile(file)
-    index = MemberIndex(limits)
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", watched), mode="r:") as tar:
             while (info := tar.next()) is not None:
@@ -129,10 +134,9 @@ def _index(file: IO[bytes], n_bytes: int, limits: ImportLimits, check: Callable[
     except _FAULTS as error:
         raise ArchiveRefusedError(*_fault(error, file, n_bytes)) from error
     _check_end(watched.last_read, file)
-    return index
 
 
-def _add(index: MemberIndex, info: tarfile.TarInfo, n_bytes: int) -> None:
+def _add(index: TarIndex, info: tarfile.TarInfo, n_bytes: int) -> None:
     index.count()
     if info.islnk() or info.issym():
         raise refuse_link(info.name)

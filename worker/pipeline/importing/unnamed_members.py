@@ -1,13 +1,12 @@
 """Members that no row names: images among them are told one by one, the rest is only counted."""
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
 
 from worker.pipeline.image_decoding import MAGIC_BYTES, image_format
 from worker.pipeline.importing.archive import Archive, DamagedMemberError, Member
+from worker.pipeline.importing.image_names import is_image_name
 from worker.pipeline.importing.member_names import is_junk
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 _MEMBERS_A_CHECK = 1_000
 
 
@@ -19,7 +18,7 @@ def split_unnamed(
     Args:
         archive: where they lie.
         members: all regular files.
-        known: names of the manifest and of what rows name.
+        known: names of what the format consists of and of what rows name.
         check: called now and then; it may raise to stop the import.
 
     Returns:
@@ -33,7 +32,7 @@ def split_unnamed(
             check()
         if name in known or is_junk(name):
             continue
-        if PurePosixPath(name).suffix.lower() in _SUFFIXES or _starts_as_image(archive, member):
+        if is_image_name(name) or _starts_as_image(archive, member):
             images.append(name)
         else:
             n_others += 1

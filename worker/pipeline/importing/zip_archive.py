@@ -27,6 +27,8 @@ _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImp
 class ZipArchive:
     """A zip archive whose directory has been checked. Use as a context manager."""
 
+    kind = "zip"
+
     def __init__(self, path: Path, limits: ImportLimits) -> None:
         check_directory_size(path, limits)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.models import CorpusFormat
 from app.core.repositories.importing import ImportedVersion
 from app.core.storage import LocalStorage
 from tests.worker.archives import zip_file
@@ -39,7 +40,11 @@ def store(tmp_path: Path) -> LocalStorage:
 def run_import(tmp_path: Path, limits: ImportLimits, store: LocalStorage) -> Import:
     """`run_import(files)` zips the files and imports them; `run_import(path)` imports an archive."""
 
-    def imported(source: Mapping[str, bytes] | Path, use_limits: ImportLimits = limits) -> ImportedVersion:
+    def imported(
+        source: Mapping[str, bytes] | Path,
+        use_limits: ImportLimits = limits,
+        wanted_format: CorpusFormat | None = None,
+    ) -> ImportedVersion:
         path = source if isinstance(source, Path) else zip_file(tmp_path / "corpus.zip", source)
         return import_archive(
             path,
@@ -50,6 +55,7 @@ def run_import(tmp_path: Path, limits: ImportLimits, store: LocalStorage) -> Imp
             scratch=tmp_path / "scratch",
             threads=2,
             on_progress=lambda _share: None,
+            wanted_format=wanted_format,
         )
 
     return imported

@@ -22,6 +22,7 @@ def _base_of(version: ImportedVersion, number: int = 1) -> BaseVersion:
         number=number,
         image_column=version.image_column,
         caption_column=version.caption_column,
+        format=version.format,
         images=list(version.images),
         pairs=list(version.pairs),
         pair_ids=[new_id() for _ in version.pairs],
@@ -62,6 +63,10 @@ class TestDropping:
             assert new.id != old.id
             assert replace(new, id=old.id) == old
 
+    def test_the_format_stays_and_no_archive_was_looked_at(self, first: ImportedVersion) -> None:
+        version = _extended(first, dropped={1})
+        assert (version.format, version.preflight) == ("table", None)
+
     def test_nothing_may_be_left(self, first: ImportedVersion) -> None:
         version = _extended(first, dropped={0, 1, 2})
         assert (version.n_read, version.images, version.pairs, version.n_dropped) == (0, [], [], 3)
@@ -82,6 +87,11 @@ class TestAppending:
         assert len(version.images) == 3
         assert version.pairs[3].image_id == version.pairs[0].image_id
         assert (version.n_added, version.n_dropped, version.parent_id) == (2, 0, first.id)
+
+    def test_format_and_preflight_are_those_of_the_archive(self, first: ImportedVersion, run_import: Import) -> None:
+        added = run_import({"y.png": _GREEN, "y.txt": b"green"})
+        version = _extended(first, added=added)
+        assert (version.format, version.preflight) == ("sidecar", added.preflight)
 
     def test_a_row_that_is_there_already_is_rejected(self, first: ImportedVersion, run_import: Import) -> None:
         again = run_import({"captions.csv": b"id,image,caption\n1,a.png,one\n2,a.png,two\n", "a.png": _RED})

@@ -8,7 +8,7 @@ import pytest
 from app.core.models import RejectionCode
 from app.core.repositories.importing import ImportedVersion
 from app.core.storage import LocalStorage
-from tests.worker.archives import image_bytes, small_corpus, tar_file, zip_file
+from tests.worker.archives import image_bytes, small_corpus, tar_file, tar_zst_file, zip_file
 from tests.worker.pipeline.importing.conftest import NORMALISE, Import
 from worker.pipeline.importing import ImportLimits, import_archive
 
@@ -20,13 +20,15 @@ def rejected(version: ImportedVersion) -> list[tuple[int | None, str | None, Rej
 
 
 class TestSoundArchive:
-    @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+    @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.zst"])
     def test_every_row_is_accepted_from_every_kind_of_archive(
         self, kind: str, tmp_path: Path, run_import: Import
     ) -> None:
         path = tmp_path / "corpus"
         if kind == "zip":
             zip_file(path, small_corpus())
+        elif kind == "tar.zst":
+            tar_zst_file(path, small_corpus())
         else:
             tar_file(path, small_corpus(), is_gzipped=kind == "tar.gz")
         version = run_import(path)

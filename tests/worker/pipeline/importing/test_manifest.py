@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from app.core.models import RejectionCode
-from tests.worker.archives import zip_file
+from tests.worker.archives import parquet_bytes, zip_file
+from worker.pipeline.importing.formats import FORMATS, recognise
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.manifest import read_manifest
-from worker.pipeline.importing.manifest_choice import choose_manifest
 from worker.pipeline.importing.opening import open_archive
 from worker.pipeline.importing.refusal import ArchiveRefusedError
 from worker.pipeline.importing.rows import CaptionRow, Manifest
+from worker.pipeline.importing.source import CorpusSource
 
 Read = Callable[..., Manifest]
 _MALFORMED = RejectionCode.MALFORMED_ROW
@@ -25,9 +26,11 @@ def read(tmp_path: Path, limits: ImportLimits) -> Read:
 
     def manifest(source: Mapping[str, bytes] | bytes, name: str = "captions.csv") -> Manifest:
         files = {name: source} if isinstance(source, bytes) else source
-        with open_archive(zip_file(tmp_path / "a.zip", files), limits, tmp_path) as archive:
-            chosen = choose_manifest(archive.members, limits)
-            return read_manifest(archive, chosen, limits, lambda: None)
+        with (
+            open_archive(zip_file(tmp_path / "a.zip", files), limits, tmp_path) as archive,
+            CorpusSource(archive, limits, tmp_path, lambda: None) as opened,
+        ):
+            return read_manifest(opened, recognise(opened, FORMATS))
 
     return manifest
 
@@ -61,13 +64,13 @@ class TestChoice:
 
     def test_the_shallowest_one_wins(self, read: Read) -> None:
         files = {"deep/er/captions.csv": b"x", "set/captions.csv": _CSV, "metadata.csv": b"y"}
-        assert read(files).name == "set/captions.csv"
+        assert read(files).files == {"set/captions.csv"}
 
     def test_the_only_table_of_any_name(self, read: Read) -> None:
-        assert read({"data/metadata.csv": _CSV, "README.md": b"x"}).name == "data/metadata.csv"
+        assert read({"data/metadata.csv": _CSV, "README.md": b"x"}).files == {"data/metadata.csv"}
 
     def test_the_copy_that_macos_makes_is_not_one(self, read: Read) -> None:
-        assert read({"captions.csv": _CSV, "__MACOSX/._captions.csv": b"\0\5\x16\7"}).name == "captions.csv"
+        assert read({"captions.csv": _CSV, "__MACOSX/._captions.csv": b"\0\5\x16\7"}).files == {"captions.csv"}
 
     def test_none(self, read: Read) -> None:
         assert refusal_code(read, {"a.png": b"x", "notes.txt": b"y"}) == "no_manifest"
@@ -102,8 +105,7 @@ class TestColumns:
             (b"url,caption\n", "no_image_column"),
             (b"image,caption,caption\n", "ambiguous_manifest"),
             (b"image,capt\xefon\n", "not_utf8"),
-            ("image,caption\n".encode("utf-16"), "not_utf8"),
-            ("image,caption\n".encode("utf-16-le"), "not_utf8"),
+            ("image,caption\n".encode("utf-32"), "not_utf8"),
         ],
     )
     def test_a_header_that_cannot_be_used(self, header: bytes, code: str, read: Read) -> None:
@@ -221,20 +223,63 @@ class TestJsonLines:
         manifest = self.read_lines(read, b'{"image": "a.png", "caption": "x"}', line)
         assert faults(manifest) == [None, RejectionCode.EMPTY_CAPTION]
 
-    def test_utf16_is_refused(self, read: Read) -> None:
+    def test_utf16_is_read(self, read: Read) -> None:
         source = json.dumps({"image": "a.png", "caption": "x"}).encode("utf-16")
-        assert refusal_code(read, source, "captions.jsonl") == "not_utf8"
+        assert captions(read(source, "captions.jsonl")) == [("a.png", "x")]
 
     def test_no_line_with_a_caption(self, read: Read) -> None:
         assert refusal_code(read, b'{"image": "a.png"}\n', "captions.jsonl") == "no_caption_column"
 
 
-def test_too_many_rows(tmp_path: Path, limits: ImportLimits) -> None:
-    few = ImportLimits(**{**limits.__dict__, "max_rows": 2})
-    path = zip_file(tmp_path / "a.zip", {"captions.csv": b"image,caption\n" + b"a.png,x\n" * 3})
-    with open_archive(path, few, tmp_path) as archive, pytest.raises(ArchiveRefusedError) as caught:
-        read_manifest(archive, archive.members["captions.csv"], few, lambda: None)
-    assert caught.value.code == "too_many_rows"
+class TestEncodings:
+    _TEXT = "image,caption\na.png,caf\u00e9\nb.png,\u732b\n"
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+    def test_it_is_told_from_the_bytes(self, encoding: str, read: Read) -> None:
+        assert captions(read(self._TEXT.encode(encoding))) == [("a.png", "caf\u00e9"), ("b.png", "\u732b")]
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+    def test_each_row_knows_the_byte_at_which_it_begins(self, encoding: str, read: Read) -> None:
+        data = self._TEXT.encode(encoding)
+        codec = "utf-16-le" if encoding == "utf-16" else encoding.removesuffix("-sig")
+        offsets = [row.byte_offset or 0 for row in read(data).rows]
+        assert [data[offset:].decode(codec)[:5] for offset in offsets] == ["a.png", "b.png"]
+
+    def test_half_a_character_of_utf16_costs_its_row_only(self, read: Read) -> None:
+        data = "image,caption\na.png,x\nb.png,y".encode("utf-16") + b"\0"
+        assert faults(read(data)) == [None, RejectionCode.NOT_UTF8]
+
+    def test_json_lines_know_it_too(self, read: Read) -> None:
+        line = b'{"image": "a.png", "caption": "x"}\n'
+        assert [row.byte_offset for row in read(line * 2, "captions.jsonl").rows] == [0, len(line)]
+
+
+class TestParquet:
+    def test_records_become_rows(self, read: Read) -> None:
+        data = parquet_bytes({"file_name": ["a.png", "b.png"], "text": ["one", "two"], "id": [7, 8], "w": [0.5, None]})
+        manifest = read(data, "captions.parquet")
+        assert captions(manifest) == [("a.png", "one"), ("b.png", "two")]
+        assert (manifest.rows[1].source_id, manifest.rows[1].extra) == ("8", {"w": None})
+
+    def test_lists_of_captions(self, read: Read) -> None:
+        data = parquet_bytes({"image": ["a.png"], "captions": [["one", "two"]]})
+        assert captions(read(data, "captions.parquet")) == [("a.png", "one"), ("a.png", "two")]
+
+    def test_a_damaged_file_is_refused(self, read: Read) -> None:
+        data = parquet_bytes({"image": ["a.png"], "caption": ["one"]})
+        assert refusal_code(read, data[:40] + b"x" * 40 + data[80:], "captions.parquet") == "unreadable_table"
+
+
+class TestNumberedCaptionColumns:
+    def test_each_is_a_caption_of_its_own(self, read: Read) -> None:
+        manifest = read(b"file_name,caption_0,caption_1\na.png,one,two\nb.png,,\nc.png,three,\n")
+        assert captions(manifest) == [("a.png", "one"), ("a.png", "two"), ("b.png", ""), ("c.png", "three")]
+        assert faults(manifest)[2] == RejectionCode.EMPTY_CAPTION
+
+
+def test_too_many_rows(read: Read, limits: ImportLimits) -> None:
+    object.__setattr__(limits, "max_rows", 2)
+    assert refusal_code(read, b"image,caption\n" + b"a.png,x\n" * 3) == "too_many_rows"
 
 
 def test_a_row_says_whether_it_is_at_fault() -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from backports import zstd
 
-from tests.worker.archives import image_bytes, small_corpus, tar_file, tar_header, zip_file
+from tests.worker.archives import image_bytes, small_corpus, tar_file, tar_header, tar_zst_file, zip_file
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.opening import open_archive
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
@@ -96,12 +97,14 @@ class TestUnreadable:
 
 class TestTruncated:
     @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.95, 0.999])
-    @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+    @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.zst"])
     def test_an_archive_cut_anywhere(self, kind: str, share: float, tmp_path: Path, refusal: Refusal) -> None:
         path = tmp_path / "a"
         files = {"captions.csv": b"image,caption\n"} | {f"{n}.png": image_bytes((n, 0, 0)) for n in range(20)}
         if kind == "zip":
             zip_file(path, files)
+        elif kind == "tar.zst":
+            tar_zst_file(path, files)
         else:
             tar_file(path, files, is_gzipped=kind == "tar.gz")
         data = path.read_bytes()
@@ -191,6 +194,14 @@ class TestBombs:
     def test_a_gzip_stream_is_stopped_while_it_unpacks(self, tmp_path: Path, refusal: Refusal) -> None:
         path = written(tmp_path / "a", gzip.compress(b"\0" * 70 * 2**20, 9))
         assert refusal(path).code == "archive_bomb"
+
+    def test_so_is_a_zstandard_stream(self, tmp_path: Path, refusal: Refusal) -> None:
+        path = written(tmp_path / "a", zstd.compress(b"\0" * 70 * 2**20))
+        assert refusal(path).code == "archive_bomb"
+
+    def test_a_zstandard_window_larger_than_usual_is_not_allocated(self, tmp_path: Path, refusal: Refusal) -> None:
+        frame = b"\x28\xb5\x2f\xfd\x00\xf8" + bytes(20)  # it asks for 2 TiB
+        assert refusal(written(tmp_path / "a", frame)).code == "unreadable_archive"
 
     def test_a_zip_whose_members_unpack_to_too_much(self, tmp_path: Path, refusal: Refusal) -> None:
         files = {f"{number}.png": b"\0" * 4 * 2**20 for number in range(17)}

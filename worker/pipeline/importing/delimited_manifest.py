@@ -11,6 +11,8 @@ from worker.pipeline.importing.printable_text import is_valid_text, printable
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 from worker.pipeline.importing.rows import CaptionRow, RowFault
 
+# Every row keeps its other columns by name, so a header of commas alone would fill the memory row by row.
+_MAX_COLUMNS = 1_000
 _CSV_DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -36,6 +38,11 @@ def read_delimited(lines: Lines, manifest: str, *, is_tsv: bool) -> tuple[Column
     if not all(is_valid_text(name) and "\0" not in name for name in names):
         raise ArchiveRefusedError(
             RefusalCode.NOT_UTF8, f"{printable(manifest)}: its header is not UTF-8 text; save the table as UTF-8"
+        )
+    if len(names) > _MAX_COLUMNS:
+        raise ArchiveRefusedError(
+            RefusalCode.TOO_MANY_COLUMNS,
+            f"{printable(manifest)} has {len(names)} columns, at most {_MAX_COLUMNS} are allowed",
         )
     columns = choose_columns(names, manifest)
     records = read_records(lines, delimiter)

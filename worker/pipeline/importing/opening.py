@@ -30,7 +30,7 @@ def open_archive(
     with path.open("rb") as file:
         start = file.read(_TAR_MAGIC.stop)
     if start.startswith(_ZIP_STARTS):
-        return ZipArchive(path, limits)
+        return ZipArchive(path, limits, check)
     if start.startswith(_GZIP_START):
         return TarArchive(path, limits, is_gzipped=True, scratch=scratch, check=check)
     # Archives from before POSIX have no magic; their header's checksum decides.

@@ -75,7 +75,7 @@ def _end_of(descriptor: int, info: zipfile.ZipInfo, limit: int) -> int:
     # Whoever writes to a pipe does not know them yet, and says 0.
     if any(front != true and not (is_late and front in (0, _FULL_32)) for front, true in told):
         raise _refused(info, "has another size or checksum in the header in front of it")
-    return end + (_descriptor_bytes(descriptor, info, end) if is_late else 0)
+    return int(end) + (_descriptor_bytes(descriptor, info, end) if is_late else 0)
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:

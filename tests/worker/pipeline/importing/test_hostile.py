@@ -1,7 +1,12 @@
 """Files made to harm: each ends in a version whose rows add up or in a typed refusal, and writes no other file."""
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +26,7 @@ from worker.sandbox.image_sandbox import ImageSandbox, SandboxLimits
 from worker.sandbox.normalising import ImageRefusedError, normalise_image
 
 _NORMALISE = partial(normalise_image, max_pixels=100_000_000)
+_MEMORY_MIB = 200
 
 
 @pytest.mark.parametrize("made", [hostile_zips, hostile_tars, hostile_tables])
@@ -41,6 +47,21 @@ def test_every_archive_ends_as_it_should(
     assert [path for path in tmp_path.glob("one/*") if path.name != "two"] == []
     assert list((folder / "scratch").glob("*")) == []
     assert not Path("/tmp", MARKER).exists()
+
+
+def test_no_archive_takes_more_memory_than_200_mib(tmp_path: Path) -> None:
+    archives = tmp_path / "archives"
+    archives.mkdir()
+    wanted: dict[str, object] = {}
+    for number, item in enumerate([*hostile_zips(), *hostile_tars()]):
+        (archives / f"{number:03d}").write_bytes(item.data)
+        wanted[f"{number:03d}"] = json.loads(json.dumps(asdict(expected(item))))
+    # Each thread would otherwise reserve an arena of its own, of 64 MiB, whether it uses it or not.
+    environment = os.environ | {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.hostile.bounded_import", str(archives), str(_MEMORY_MIB)]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == wanted
 
 
 class TestImages:

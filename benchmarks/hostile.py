@@ -31,6 +31,7 @@ from tests.hostile import (
     HostileArchive,
     HostileImage,
     corpus_of,
+    giant_tables,
     hostile_images,
     hostile_tables,
     hostile_tars,
@@ -96,7 +97,12 @@ def main() -> None:
 def _uploads(folder: Path, pillow: Path | None) -> Iterator[_Upload]:
     yield from _image_uploads("Pillow's images", list(_pillow_images(pillow or _fetched(folder))))
     yield from _image_uploads("generated images", list(hostile_images()))
-    for kind, made in (("zips", hostile_zips), ("tars", hostile_tars), ("tables", hostile_tables)):
+    for kind, made in (
+        ("zips", hostile_zips),
+        ("tars", hostile_tars),
+        ("tables", hostile_tables),
+        ("tables", giant_tables),
+    ):
         for item in made():
             yield _Upload(f"generated {kind}", item.name, item.data, expected=item)
     captured = folder / "cpython"

@@ -2,7 +2,7 @@
 
 from tests.hostile.images import corpus_of, hostile_images
 from tests.hostile.items import HostileArchive, HostileImage, picture, sound_files
-from tests.hostile.tables import hostile_tables
+from tests.hostile.tables import giant_tables, hostile_tables
 from tests.hostile.tars import hostile_tars
 from tests.hostile.zips import hostile_zips
 
@@ -10,6 +10,7 @@ __all__ = [
     "HostileArchive",
     "HostileImage",
     "corpus_of",
+    "giant_tables",
     "hostile_images",
     "hostile_tables",
     "hostile_tars",

@@ -17,6 +17,17 @@ def hostile_tables() -> Iterator[HostileArchive]:
             yield replace(item, name=f"table: {item.name}")
 
 
+def giant_tables() -> Iterator[HostileArchive]:
+    """Tables that are small as archives and large in memory. They take seconds each, so only the benchmark has them."""
+    names = b"".join(b",x%d" % n for n in range(998))
+    commas = (b"a.png,one" + b"," * 998 + b"\n") * 55_000
+    yield _refused("giant: 55,000 rows of commas", b"image,caption" + names + b"\n" + commas, "too_many_values")
+    nested = b'{"image": "a.png", "caption": "one", "x": [' + b"[]," * 99_999 + b"[]]}\n"
+    yield _refused("giant: 7 million empty lists", nested * 70, "too_many_values", manifest="captions.jsonl")
+    many = b'{"image": "a.png", "caption": [' + b'"a",' * 99_999 + b'"a"]}\n'
+    yield _refused("giant: 2 million captions in few lines", many * 21, "too_many_rows", manifest="captions.jsonl")
+
+
 def _imported(
     name: str, table: bytes, n_accepted: int, *, manifest: str = "captions.csv", **rejected: int
 ) -> HostileArchive:

@@ -15,6 +15,7 @@ class ImportLimits:
         max_unpacked_ratio: unpacked bytes per archive byte beyond which an archive counts as a bomb.
         min_unpacked_bytes: unpacked bytes that any archive may reach, however small it is.
         max_rows: rows of the manifest; each is held in memory until the end of the import.
+        max_values: values of its other columns, see `ValueBudget`.
     """
 
     max_archive_bytes: int
@@ -26,6 +27,7 @@ class ImportLimits:
     max_unpacked_ratio: int = 100
     min_unpacked_bytes: int = 64 * _MIB
     max_rows: int = 2_000_000
+    max_values: int = 20_000_000
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ImportLimits":

@@ -14,6 +14,7 @@ from worker.pipeline.importing.lines import Lines
 from worker.pipeline.importing.printable_text import printable
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 from worker.pipeline.importing.rows import CaptionRow, Manifest, RowFault
+from worker.pipeline.importing.value_budget import ValueBudget
 
 _ROWS_A_CHECK = 2_000
 
@@ -46,7 +47,9 @@ def _read(lines: Lines, name: str, limits: ImportLimits, check: Callable[[], Non
     else:
         columns, found = read_delimited(lines, name, is_tsv=suffix == ".tsv")
     rows: list[CaptionRow] = []
+    budget = ValueBudget(limits.max_values, name)
     for row in found:
+        budget.spend(row.extra)
         if len(rows) >= limits.max_rows:
             raise ArchiveRefusedError(
                 RefusalCode.TOO_MANY_ROWS, f"{printable(name)} has more than {limits.max_rows} rows, the most allowed"

@@ -22,6 +22,7 @@ class RefusalCode(StrEnum):
     AMBIGUOUS_MANIFEST = "ambiguous_manifest"
     MANIFEST_TOO_LARGE = "manifest_too_large"
     TOO_MANY_ROWS = "too_many_rows"
+    TOO_MANY_VALUES = "too_many_values"
     TOO_MANY_COLUMNS = "too_many_columns"
     NO_CAPTION_COLUMN = "no_caption_column"
     NO_IMAGE_COLUMN = "no_image_column"

@@ -69,11 +69,27 @@ class Stack:
 
 
 @contextmanager
-def running_stack(data: Path, *options: str) -> Iterator[Stack]:
-    """Run `mispair up` on a data folder and a free port, and stop it at the end as Ctrl-C would."""
+def running_stack(
+    data: Path, *options: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """Run `mispair up` on a data folder and a free port, and stop it at the end as Ctrl-C would.
+
+    Args:
+        data: the folder.
+        options: of `mispair up`, beside those.
+        cwd: where it stands; default: here.
+        environment: variables that differ from those of this process.
+    """
     command = [sys.executable, "-m", "mispair", "up", "--data", str(data), "--port", "0", "--no-tty", *options]
     # Its progress goes to this process's standard error; a session of its own keeps a Ctrl-C for this process.
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+    )
     assert process.stdout is not None
     try:
         yield Stack(process, process.stdout)

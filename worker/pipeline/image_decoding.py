@@ -68,6 +68,8 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     image.load()
     upright = ImageOps.exif_transpose(image)
     if upright.mode in _HIGH_DEPTH:
+        if upright.mode != "I;16":  # only this one can be scaled
+            upright = upright.convert("I").convert("I;16")
         upright = upright.point(lambda value: value / 256).convert("L")
     if upright.mode in _TRANSPARENT or "transparency" in upright.info:
         layered = upright.convert("RGBA")

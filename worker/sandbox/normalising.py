@@ -10,6 +10,7 @@ from io import BytesIO
 from PIL import Image
 
 from worker.pipeline.image_decoding import MAGIC_BYTES, MEDIA_TYPES, image_format, open_image, upright_rgb
+from worker.sandbox.webp_header import webp_size
 
 # Decoded, this is some 100 MB, and turning it upright takes as much again a step. Larger ones are made small first.
 _LARGE_PIXELS = 25_000_000
@@ -80,9 +81,12 @@ def normalise_image(data: bytes, *, max_pixels: int) -> NormalisedImage:
         raise ImageRefusedError(
             ImageRefusal.NOT_AN_IMAGE, f"the file is not an image: {seen}, expected {', '.join(MEDIA_TYPES)}"
         )
+    declared = webp_size(data) if name == "WEBP" else None
+    if declared is not None:
+        _check_size(declared, max_pixels)
     try:
         with open_image(data) as image:
-            _check_size(image, max_pixels)
+            _check_size(image.size, max_pixels)
             return _normalised(image, name)
     except ImageRefusedError:
         raise
@@ -97,18 +101,20 @@ def normalise_image(data: bytes, *, max_pixels: int) -> NormalisedImage:
         ) from error
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
         raise ImageRefusedError(
             ImageRefusal.IMAGE_TOO_LARGE,
-            f"the image has {image.width} x {image.height} pixels, at most {max_pixels} in all are allowed",
+            f"the image has {width} x {height} pixels, at most {max_pixels} in all are allowed",
         )
 
 
 def _normalised(image: Image.Image, name: str) -> NormalisedImage:
     n_frames = int(getattr(image, "n_frames", 1))
     image.load()
-    orientation = int(image.getexif().get(_ORIENTATION, _UPRIGHT))
+    told = image.getexif().get(_ORIENTATION, _UPRIGHT)
+    orientation = told if isinstance(told, int) else _UPRIGHT
     width, height = image.size
     if orientation in _LYING:
         width, height = height, width

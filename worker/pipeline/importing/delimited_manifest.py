@@ -13,6 +13,8 @@ from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 from worker.pipeline.importing.rows import CaptionRow, RowFault
 
 CSV_DELIMITERS = (",", ";", "\t", "|")
+# Every row keeps its other columns by name, so a header of commas alone would fill the memory row by row.
+_MAX_COLUMNS = 1_000
 
 
 def read_delimited(
@@ -44,6 +46,11 @@ def read_delimited(
         raise ArchiveRefusedError(
             RefusalCode.NOT_UTF8,
             f"{printable(manifest)}: its header is neither UTF-8 nor UTF-16 text; save the table as UTF-8",
+        )
+    if len(names) > _MAX_COLUMNS:
+        raise ArchiveRefusedError(
+            RefusalCode.TOO_MANY_COLUMNS,
+            f"{printable(manifest)} has {len(names)} columns, at most {_MAX_COLUMNS} are allowed",
         )
     columns = choose_columns(names, manifest)
     return columns, _rows(_records(lines, delimiter, is_spaced=is_spaced), names, columns, manifest)

@@ -17,6 +17,7 @@ class ImportLimits:
         max_json_bytes: of a JSON file that is read as a whole; in memory it is several times as large.
         max_row_group_bytes: of a parquet file's group of rows, unpacked, with the images inside.
         max_rows: rows of all tables; each is held in memory until the end of the import.
+        max_values: values of their other columns, see `ValueBudget`.
     """
 
     max_archive_bytes: int
@@ -30,6 +31,7 @@ class ImportLimits:
     max_json_bytes: int = 512 * _MIB
     max_row_group_bytes: int = 2048 * _MIB
     max_rows: int = 2_000_000
+    max_values: int = 20_000_000
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ImportLimits":

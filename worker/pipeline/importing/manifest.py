@@ -12,6 +12,7 @@ from worker.pipeline.importing.printable_text import printable
 from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
 from worker.pipeline.importing.rows import CaptionRow, FormatRows, Manifest, RowFault
 from worker.pipeline.importing.source import CorpusSource
+from worker.pipeline.importing.value_budget import ValueBudget
 
 _ROWS_A_CHECK = 2_000
 # What reading a member raises beside its own error, once it is read as a stream.
@@ -36,7 +37,9 @@ def read_manifest(source: CorpusSource, recognition: Recognition) -> Manifest:
 
 def _collected(found: FormatRows, limits: ImportLimits, check: Callable[[], None]) -> list[CaptionRow]:
     rows: list[CaptionRow] = []
+    budget = ValueBudget(limits.max_values)
     for row in found.rows:
+        budget.spend(row.extra, row.file)
         if len(rows) >= limits.max_rows:
             raise ArchiveRefusedError(
                 RefusalCode.TOO_MANY_ROWS,

@@ -37,7 +37,7 @@ def open_archive(
     with path.open("rb") as file:
         start = file.read(_TAR_MAGIC.stop)
     if start.startswith(_ZIP_STARTS):
-        return ZipArchive(path, limits)
+        return ZipArchive(path, limits, check)
     if start.startswith(_PARQUET_START):
         return FolderArchive(path, limits, kind="parquet", name=_PARQUET_NAME)
     if is_compressed(start):

@@ -10,6 +10,7 @@ class RefusalCode(StrEnum):
 
     UNREADABLE_ARCHIVE = "unreadable_archive"
     TRUNCATED_ARCHIVE = "truncated_archive"
+    AMBIGUOUS_ARCHIVE = "ambiguous_archive"
     ENCRYPTED_MEMBER = "encrypted_member"
     UNSAFE_PATH = "unsafe_path"
     LINK_MEMBER = "link_member"
@@ -21,6 +22,8 @@ class RefusalCode(StrEnum):
     AMBIGUOUS_MANIFEST = "ambiguous_manifest"
     MANIFEST_TOO_LARGE = "manifest_too_large"
     TOO_MANY_ROWS = "too_many_rows"
+    TOO_MANY_VALUES = "too_many_values"
+    TOO_MANY_COLUMNS = "too_many_columns"
     NO_CAPTION_COLUMN = "no_caption_column"
     NO_IMAGE_COLUMN = "no_image_column"
     NOT_UTF8 = "not_utf8"
@@ -35,3 +38,11 @@ class ArchiveRefusedError(JobFailedError):
 
     def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(detail, code=code.value)
+
+
+def refuse_ambiguous(why: str) -> ArchiveRefusedError:
+    """A file that different programs would read as different archives."""
+    return ArchiveRefusedError(
+        RefusalCode.AMBIGUOUS_ARCHIVE,
+        f"programs would disagree on what the archive holds: {why}; pack the files anew",
+    )

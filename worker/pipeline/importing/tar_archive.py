@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,11 +13,12 @@ from worker.pipeline.importing.archive import DamagedMemberError, Member, Member
 from worker.pipeline.importing.file_part import FilePart
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.produced_bytes import ProducedBytes
-from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
+from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode, refuse_ambiguous
 from worker.pipeline.importing.unpacking import unpack
 
 _BLOCK = 512
 _MAX_HEADER_BYTES = 1024 * 1024  # a path or extended header; `tarfile` would hold whatever a header declares
+_LONG_NUMBER = re.compile(rb"[0-9]{100}")
 _FAULTS = (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError, OSError)
 
 
@@ -90,6 +92,9 @@ class _WatchedFile(io.RawIOBase):
         if not 0 <= n_bytes <= _MAX_HEADER_BYTES:
             raise tarfile.ReadError(f"a header declares {n_bytes} bytes, at most {_MAX_HEADER_BYTES} are allowed")
         self.last_read = self._file.read(n_bytes)
+        # `tarfile` looks for numbers in an extended header in time that grows with the square of their length.
+        if len(self.last_read) > _BLOCK and _LONG_NUMBER.search(self.last_read):
+            raise tarfile.ReadError("a header holds a number of 100 digits or more")
         return self.last_read
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -168,9 +173,7 @@ def _check_end(last_block: bytes, file: IO[bytes]) -> None:
         )
     while chunk := file.read(_MAX_HEADER_BYTES):
         if any(chunk):
-            raise ArchiveRefusedError(
-                RefusalCode.UNREADABLE_ARCHIVE, "the tar archive goes on behind its end, expected one archive"
-            )
+            raise refuse_ambiguous("it goes on behind its end, expected one archive")
 
 
 def _truncated(n_bytes: int) -> ArchiveRefusedError:

@@ -4,7 +4,7 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,8 +13,9 @@ from worker.pipeline.importing.archive import DamagedMemberError, Member, Member
 from worker.pipeline.importing.limits import ImportLimits
 from worker.pipeline.importing.printable_text import printable
 from worker.pipeline.importing.produced_bytes import CountedReader, ProducedBytes
-from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode
-from worker.pipeline.importing.zip_directory import check_directory_size
+from worker.pipeline.importing.refusal import ArchiveRefusedError, RefusalCode, refuse_ambiguous
+from worker.pipeline.importing.zip_directory import find_directory
+from worker.pipeline.importing.zip_layout import check_layout
 
 _ENCRYPTED = 0x1 | 0x40
 _UTF8_NAME = 0x800
@@ -25,12 +26,18 @@ _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImp
 
 
 class ZipArchive:
-    """A zip archive whose directory has been checked. Use as a context manager."""
+    """A zip archive whose directory and headers have been checked. Use as a context manager.
+
+    Args:
+        path: the archive.
+        limits: of the import.
+        check: called now and then; it may raise.
+    """
 
     kind = "zip"
 
-    def __init__(self, path: Path, limits: ImportLimits) -> None:
-        check_directory_size(path, limits)
+    def __init__(self, path: Path, limits: ImportLimits, check: Callable[[], None]) -> None:
+        directory = find_directory(path, limits)
         try:
             self._zip = zipfile.ZipFile(path)
         except _FAULTS as error:
@@ -41,9 +48,11 @@ class ZipArchive:
             limit = limits.max_unpacked_bytes(path.stat().st_size)
             self._produced = ProducedBytes(limit)
             self._index = _index(self._zip.infolist(), limits)
+            with path.open("rb") as file:
+                check_layout(file, self._zip.infolist(), directory, check)
             if sum(self._index.total_bytes()) > limit:
                 self._produced.refuse()
-        except ArchiveRefusedError:
+        except BaseException:
             self._zip.close()
             raise
 
@@ -85,18 +94,15 @@ class ZipArchive:
 
 def _index(entries: list[zipfile.ZipInfo], limits: ImportLimits) -> MemberIndex:
     index = MemberIndex(limits)
-    # Bytes before the first member mean two archives in one file, whose readers disagree on what it holds.
-    if entries and min(info.header_offset for info in entries) != 0:
-        raise ArchiveRefusedError(
-            RefusalCode.UNREADABLE_ARCHIVE, "the zip archive does not start with its first member, expected one archive"
-        )
     for info in entries:
         index.count()
         _check_kind(info)
         # `orig_filename` still has what `ZipInfo` cuts off behind a NUL.
         name = _decoded_name(info)
-        if info.is_dir():
+        if name.endswith("/"):
             index.check_name(name)
+            if info.file_size:
+                raise refuse_ambiguous(f"its folder {printable(name)!r} holds {info.file_size} bytes of its own")
         else:
             index.add(name, info.file_size, info)
     return index
@@ -109,6 +115,11 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
         raise refuse_link(info.orig_filename)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise refuse_special(info.orig_filename)
+    if info.volume != 0:
+        raise ArchiveRefusedError(
+            RefusalCode.UNREADABLE_ARCHIVE,
+            f"archive member {printable(info.orig_filename)!r} lies in another part of a split archive",
+        )
     if info.flag_bits & _ENCRYPTED:
         raise ArchiveRefusedError(
             RefusalCode.ENCRYPTED_MEMBER,

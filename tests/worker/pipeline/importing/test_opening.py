@@ -60,7 +60,7 @@ def unix_zip_member(name: str, mode: int) -> zipfile.ZipInfo:
 
 
 class TestUnreadable:
-    @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n", b"not an archive" * 40, _EMPTY_ZIP_WITH_A_SIZE])
+    @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n", b"not an archive" * 40])
     def test_what_is_no_archive(self, data: bytes, tmp_path: Path, refusal: Refusal) -> None:
         assert refusal(written(tmp_path / "a", data)).code == "unreadable_archive"
 
@@ -68,12 +68,15 @@ class TestUnreadable:
         first = zip_file(tmp_path / "1.zip", {"a.txt": b"1"}).read_bytes()
         second = zip_file(tmp_path / "2.zip", {"b.txt": b"2"}).read_bytes()
         error = refusal(written(tmp_path / "a", first + second))
-        assert error.code == "unreadable_archive"
-        assert "expected one archive" in error.detail
+        assert error.code == "ambiguous_archive"
+        assert "its directory does not end" in error.detail
 
     def test_a_tar_behind_a_tar(self, tmp_path: Path, refusal: Refusal) -> None:
         one = tar_file(tmp_path / "1.tar", small_corpus()).read_bytes()
-        assert refusal(written(tmp_path / "a", one + one)).code == "unreadable_archive"
+        assert refusal(written(tmp_path / "a", one + one)).code == "ambiguous_archive"
+
+    def test_an_end_record_of_a_directory_that_is_not_there(self, tmp_path: Path, refusal: Refusal) -> None:
+        assert refusal(written(tmp_path / "a", _EMPTY_ZIP_WITH_A_SIZE)).code == "ambiguous_archive"
 
     def test_a_damaged_header_in_the_middle_of_a_tar(self, tmp_path: Path, refusal: Refusal) -> None:
         data = bytearray(tar_file(tmp_path / "a.tar", small_corpus()).read_bytes())

@@ -4,8 +4,10 @@ import uuid
 
 from sqlalchemy.orm import Session
 
-from app.core.errors import ByteQuotaError, UploadQuotaError
+from app.core.errors import ByteQuotaError, RunQuotaError, UploadQuotaError
+from app.core.models import JobKind
 from app.core.repositories import uploads
+from app.core.repositories.jobs import count_open_jobs
 from app.core.settings import Settings
 
 
@@ -19,6 +21,7 @@ class Quotas:
     def __init__(self, settings: Settings) -> None:
         self._max_bytes = settings.max_workspace_bytes
         self._max_uploads = settings.max_workspace_uploads
+        self._max_runs = settings.max_workspace_runs
 
     def check_bytes(self, session: Session, workspace_id: uuid.UUID, n_bytes: int) -> None:
         """Make sure that the workspace may store `n_bytes` more.
@@ -48,4 +51,17 @@ class Quotas:
             raise UploadQuotaError(
                 f"the workspace has {self._max_uploads} unfinished uploads, which is all it may have: "
                 "finish or delete one, or wait until one expires"
+            )
+
+    def check_runs(self, session: Session, workspace_id: uuid.UUID) -> None:
+        """Make sure that the workspace may start another run.
+
+        Raises:
+            RunQuotaError: with how many are left: none.
+        """
+        uploads.lock_workspace(session, workspace_id)
+        if count_open_jobs(session, workspace_id, JobKind.RUN) >= self._max_runs:
+            raise RunQuotaError(
+                f"the workspace has {self._max_runs} runs that have not ended, which is all it may have: "
+                "cancel one, or wait until one ends"
             )

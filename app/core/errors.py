@@ -87,6 +87,18 @@ class UploadQuotaError(AppError):
         self.left = {"uploads": 0}
 
 
+class RunQuotaError(AppError):
+    """The workspace has as many runs under way as it may have."""
+
+    status = 429
+    code = "run_quota"
+    title = "Too many runs"
+
+    def __init__(self, detail: str, *, retry_after_s: int = 60) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
+        self.left = {"runs": 0}
+
+
 class UnsupportedTypeError(AppError):
     """The content is of a kind that this operation does not take."""
 

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         default=None, gt=0, description="archives that a workspace may store, uploads under way included; unset = any"
     )
     max_workspace_uploads: int = Field(default=100, gt=0, description="unfinished resumable uploads of a workspace")
+    max_workspace_pairs: int | None = Field(
+        default=None, gt=0, description="pairs that a workspace may have, in all versions of its corpora; unset = any"
+    )
+    max_workspace_runs: int = Field(default=50, gt=0, description="runs of a workspace that have not ended")
     upload_expiry_s: float = Field(default=7 * 86_400, gt=0, description="an upload without news is removed after it")
     upload_idle_s: float = Field(default=60, gt=0, description="a request whose body brings nothing for so long ends")
     shard_bytes: int = Field(default=256 * MIB, gt=0)

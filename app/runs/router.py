@@ -11,6 +11,7 @@ from app.dependencies import AfterCommitDep, Page, SessionDep, SettingsDep, Vali
 from app.idempotency import OnceDep
 from app.pagination import view_page
 from app.problems import problems
+from app.quotas import Quotas
 from app.runs import service
 from app.runs.schemas import RunView, StartRun
 from app.runs.service import RunRules
@@ -25,12 +26,13 @@ def get_run_rules(settings: SettingsDep) -> RunRules:
     return RunRules(settings.encoders, settings.default_encoder, settings.min_pairs)
 
 
-@router.post("/corpora/{corpus_id}/runs", status_code=202, responses=problems(404, 409))
+@router.post("/corpora/{corpus_id}/runs", status_code=202, responses=problems(404, 409, 429))
 def create_run(
     corpus_id: uuid.UUID,
     session: SessionDep,
     workspace_id: WorkspaceId,
     rules: Annotated[RunRules, Depends(get_run_rules)],
+    settings: SettingsDep,
     after_commit: AfterCommitDep,
     once: OnceDep,
     wanted: StartRun = _DEFAULTS,
@@ -42,6 +44,7 @@ def create_run(
     """
 
     def create() -> RunView:
+        Quotas(settings).check_runs(session, workspace_id)
         made = service.create_run(session, workspace_id, corpus_id, wanted, rules, number=version)
         after_commit.wake(JobKind.RUN, made.job.id)
         return RunView.of(made)

@@ -1,16 +1,23 @@
 import pytest
 from fastapi.testclient import TestClient
 
+from app.auth.service import KeyContext
+from app.core.models import Job, JobState
 from app.core.settings import Settings
+from app.core.storage import Storage
 from tests.app.corpora.archives import zip_bytes
+from tests.app.runs.rows import add_run, store_corpus
 from tests.app.uploads.tus import VERSION, create, created, patch
+from tests.factories import Committed
 
 ZIP = zip_bytes(3)
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_workspace_bytes": 2 * len(ZIP) + 5, "max_workspace_uploads": 2})
+    return settings.model_copy(
+        update={"max_workspace_bytes": 2 * len(ZIP) + 5, "max_workspace_uploads": 2, "max_workspace_runs": 2}
+    )
 
 
 def _put(client: TestClient) -> int:
@@ -65,3 +72,18 @@ class TestUploads:
         created(client, 10)
         patch(client, path, ZIP)
         assert create(client, 10).status_code == 201
+
+
+class TestRuns:
+    def test_one_too_many_is_told_to_wait(
+        self, client: TestClient, committed: Committed, context: KeyContext, storage: Storage
+    ) -> None:
+        with committed() as session:
+            stored = store_corpus(session, context.workspace_id, storage, [["a"], ["b"]], n_accepted=500)
+            for state in (JobState.RUNNING, JobState.DONE):
+                session.get_one(Job, add_run(session, stored).job_id).state = state
+        answers = [client.post(f"/v1/corpora/{stored.corpus.id}/runs", json={"encoder": "toy"}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 429]
+        refused = answers[1].json()
+        assert (refused["code"], refused["left"]) == ("run_quota", {"runs": 0})
+        assert int(answers[1].headers["Retry-After"]) > 0

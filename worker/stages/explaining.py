@@ -54,7 +54,7 @@ def explain_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
         spec: `out`, the folder of what the stage `train` left, with `pairs.npz` (`image_index`, `caption_index`,
             `correspondence`), and, if blocks were found, with `misplaced_blocks.json`, a list of `first`, `last`,
             `offset`; `texts`, the distinct captions, a JSON string a line; `sources`, a JSON list of row number,
-            source path and extra columns a line and pair; `languages`, a JSON list of the language of each distinct
+            source path, extra columns, number of the import and file of captions a line and pair; `languages`, a JSON list of the language of each distinct
             caption, which may be empty; `threshold`, `round_epochs`, `warmup_epochs`, `momentum`; and what
             `evidence_of_words` reads.
         tell: gets progress.
@@ -101,6 +101,7 @@ class _Corpus:
     paths: list[str]
     extra: list[dict[str, Any] | None]  # Any: JSON
     languages: list[str | None]
+    files: list[str | None]
 
     @classmethod
     def read(cls, spec: Spec) -> "_Corpus":
@@ -113,9 +114,10 @@ class _Corpus:
             caption_index,
             correspondence,
             captions=list(_json_lines(spec["texts"])),
-            row_numbers=[row_number for row_number, _, _ in sources],
-            paths=[path for _, path, _ in sources],
-            extra=[extra for _, _, extra in sources],
+            row_numbers=[source[0] for source in sources],
+            paths=[source[1] for source in sources],
+            extra=[source[2] for source in sources],
+            files=[_import_file(*source[3:]) for source in sources],
             languages=json.loads(Path(spec["languages"]).read_text(encoding="utf-8")),
         )
 
@@ -182,12 +184,18 @@ def _uncertain(spec: Spec, suspects: IntArray) -> Mapping[int, Evidence]:
 def _columns(corpus: _Corpus) -> Iterator[GroupColumn]:
     yield from folder_columns(corpus.paths)
     yield from caption_columns(corpus.captions, corpus.caption_index)
+    yield GroupColumn.of("import_file", corpus.files)
     if corpus.languages:
         languages = [corpus.languages[caption] for caption in corpus.caption_index.tolist()]
         yield GroupColumn.of("caption_language", languages)
     names = dict.fromkeys(name for extra in corpus.extra if extra for name in extra)
     for name in list(names)[:_MAX_EXTRA_COLUMNS]:
         yield GroupColumn.of(f"column:{name}", (_plain((extra or {}).get(name)) for extra in corpus.extra))
+
+
+def _import_file(import_number: int, file: str | None) -> str:
+    """A table of one import; another archive may have one of the same name."""
+    return f"version {import_number}" if file is None else f"version {import_number}: {file}"
 
 
 def _plain(value: Any) -> str | None:  # Any: JSON

@@ -17,6 +17,7 @@ from app.core.repositories.importing import (
     begin_import,
     fail_import,
     has_version,
+    pairs_of_workspace,
     publish_version,
 )
 from app.core.repositories.jobs import job_metrics, job_request
@@ -45,10 +46,23 @@ def _import(handle: JobHandle) -> None:
     try:
         version = _make_version(handle, version_id, asked)
         handle.check()
-        handle.transaction(lambda session: publish_version(session, handle.claim, version))
+        handle.transaction(lambda session: _publish(session, handle, version))
     except BaseException:
         _delete_unpublished(handle, version_id)
         raise
+
+
+def _publish(session: Session, handle: JobHandle, version: ImportedVersion) -> None:
+    most = handle.context.settings.max_workspace_pairs
+    if most is not None:
+        left = max(0, most - pairs_of_workspace(session, handle.claim.workspace_id))
+        if len(version.pairs) > left:
+            raise JobFailedError(
+                f"the version has {len(version.pairs)} pairs, and the workspace has {left} of its {most} pairs left; "
+                "delete a corpus",
+                code="pair_quota",
+            )
+    publish_version(session, handle.claim, version)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ class Pair(IdMixin, WorkspaceMixin, Base):
     source_path: Mapped[str] = mapped_column(Text)
     row_number: Mapped[int]  # line of the manifest's data, 1 = the first row after the header
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # the user's other columns, verbatim; Any is JSON
+    source_file: Mapped[str | None] = mapped_column(Text)  # the file of captions that the row stands in
     import_number: Mapped[int] = mapped_column(server_default=text("1"))  # of the version that brought the row
 
 

@@ -95,6 +95,7 @@ def _pairs(session: Session, version_id: uuid.UUID) -> tuple[list[uuid.UUID], li
             Pair.row_number,
             Pair.extra,
             Pair.import_number,
+            Pair.source_file,
         )
         .where(Pair.corpus_version_id == version_id)
         .order_by(Pair.ordinal)

@@ -77,15 +77,19 @@ def pair_links(session: Session, version_id: uuid.UUID) -> Iterator[tuple[uuid.U
         yield row.id, row.ordinal, row.caption_ordinal
 
 
-def pair_sources(session: Session, version_id: uuid.UUID) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
-    """(row number, the image's path in the archive, the user's other columns) of each pair, by ordinal. Any: JSON."""
+def pair_sources(
+    session: Session, version_id: uuid.UUID
+) -> Iterator[tuple[int, str, dict[str, Any] | None, int, str | None]]:
+    """(row number, path of the image, the user's other columns, number of the version that brought it, file of captions)
+    of each pair, by ordinal. Any: JSON.
+    """
     statement = (
-        select(Pair.row_number, Pair.source_path, Pair.extra)
+        select(Pair.row_number, Pair.source_path, Pair.extra, Pair.import_number, Pair.source_file)
         .where(Pair.corpus_version_id == version_id)
         .order_by(Pair.ordinal)
     )
     for row in session.execute(statement.execution_options(yield_per=_ROWS_A_FETCH)):
-        yield row.row_number, row.source_path, row.extra
+        yield row.row_number, row.source_path, row.extra, row.import_number, row.source_file
 
 
 def pair_row_numbers(session: Session, version_id: uuid.UUID) -> Iterator[int]:

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from app.core.models import Corpus, CorpusState, CorpusVersion, JobState, new_id
+from app.core.models import Corpus, CorpusState, CorpusVersion, JobState, Workspace, new_id
 from app.core.models.states import CorpusFormat, RejectionCode
 from app.core.repositories.copying import copy_rows
 from app.core.repositories.jobs import Claim, append_event, finish_job
@@ -45,6 +45,7 @@ class PairRecord:
     row_number: int
     extra: dict[str, Any] | None  # Any: JSON
     import_number: int = 1
+    source_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ _PAIR_TYPES = _OWNER_TYPES | {
     "row_number": "int4",
     "extra": "jsonb",
     "import_number": "int4",
+    "source_file": "text",
 }
 _REJECTION_TYPES = _OWNER_TYPES | {
     "row_number": "int4",
@@ -179,6 +181,13 @@ def publish_version(session: Session, claim: Claim, version: ImportedVersion) ->
     _set_state(session, claim, CorpusState.READY, error=None)
     append_event(session, claim, "imported", {**counts, "n_other_members": version.n_other_members})
     finish_job(session, claim, JobState.DONE)
+
+
+def pairs_of_workspace(session: Session, workspace_id: uuid.UUID) -> int:
+    """Pairs of a workspace in all versions. Until the transaction ends, nobody else counts them to add some."""
+    session.execute(select(Workspace.id).where(Workspace.id == workspace_id).with_for_update(key_share=True))
+    statement = select(func.sum(CorpusVersion.n_accepted)).where(CorpusVersion.workspace_id == workspace_id)
+    return int(session.execute(statement).scalar_one() or 0)
 
 
 def fail_import(session: Session, claim: Claim, state: JobState, error: dict[str, Any]) -> None:  # Any: JSON
@@ -263,6 +272,7 @@ def _copy_rows(session: Session, workspace_id: uuid.UUID, version: ImportedVersi
                 pair.row_number,
                 None if pair.extra is None else Jsonb(pair.extra),
                 pair.import_number,
+                pair.source_file,
             )
             for ordinal, pair in enumerate(version.pairs)
         ),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import LeaseLostError
 from app.core.models import Job, JobEvent, JobKind, JobState
+from app.core.models.states import TERMINAL_STATES
 
 _HELD = (JobState.RUNNING, JobState.CANCELLING)
 
@@ -225,6 +226,13 @@ def forget_sent(session: Session, job_ids: Sequence[uuid.UUID]) -> None:
     session.execute(
         update(Job).where(Job.id.in_(job_ids)).values(sent_at=None).execution_options(synchronize_session=False)
     )
+
+
+def count_open_jobs(session: Session, workspace_id: uuid.UUID, kind: JobKind) -> int:
+    """Jobs of a workspace that have not ended."""
+    is_open = Job.state.not_in(TERMINAL_STATES)
+    statement = select(func.count()).select_from(Job).where(Job.workspace_id == workspace_id, Job.kind == kind, is_open)
+    return session.execute(statement).scalar_one()
 
 
 def job_metrics(session: Session, job_id: uuid.UUID) -> dict[str, Any] | None:  # Any: JSON

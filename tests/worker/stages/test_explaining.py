@@ -65,7 +65,13 @@ def write_corpus(
         HeldOutEmbeddings(images[None], vectors[None], np.zeros(_N, dtype=np.int64)).save(folder)
     texts = captions or [f"an image of thing {chr(97 + number % 26)}{chr(97 + number // 26)}" for number in told]
     sources = [
-        [2 * number + 1, f"{'web' if number < _WRONG else 'own'}/pictures/{number}.jpg", {"licence": "by"}]
+        [
+            2 * number + 1,
+            f"{'web' if number < _WRONG else 'own'}/pictures/{number}.jpg",
+            {"licence": "by"},
+            1,
+            "captions.csv",
+        ]
         for number in range(_N)
     ]
     for name, rows in (("texts", texts), ("sources", sources)):
@@ -120,14 +126,23 @@ class TestExplainCorpus:
     def test_an_address_groups_by_its_host(self, tmp_path: Path) -> None:
         spec = write_corpus(tmp_path)
         hosts = ["cdn.example.org" if number < _WRONG else "own.example.org" for number in range(_N)]
-        rows = [[number, "1.jpg", {"url": f"https://{host}/{number}.jpg"}] for number, host in enumerate(hosts)]
+        rows = [
+            [number, "1.jpg", {"url": f"https://{host}/{number}.jpg"}, 1, None] for number, host in enumerate(hosts)
+        ]
         Path(spec["sources"]).write_text("".join(json.dumps(row) + "\n" for row in rows))
         (cause,) = explain_corpus(spec, _ignore)["causes"]
         assert (cause["column"], cause["value"]) == ("column:url", "cdn.example.org")
 
+    def test_a_file_of_captions_can_be_the_cause(self, tmp_path: Path) -> None:
+        spec = write_corpus(tmp_path)
+        rows = [[n, f"{n}.jpg", None, 1 + (n < _WRONG), "captions.csv"] for n in range(_N)]
+        Path(spec["sources"]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (cause,) = explain_corpus(spec, _ignore)["causes"]
+        assert (cause["column"], cause["value"]) == ("import_file", "version 2: captions.csv")
+
     def test_the_language_of_captions_can_be_the_cause(self, tmp_path: Path) -> None:
         spec = write_corpus(tmp_path, languages=["de"] * _WRONG + ["en"] * (_N - _WRONG))
-        Path(spec["sources"]).write_text("".join(json.dumps([n, f"{n}.jpg", None]) + "\n" for n in range(_N)))
+        Path(spec["sources"]).write_text("".join(json.dumps([n, f"{n}.jpg", None, 1, None]) + "\n" for n in range(_N)))
         (cause,) = explain_corpus(spec, _ignore)["causes"]
         assert (cause["column"], cause["value"], cause["n_flagged"]) == ("caption_language", "de", 10)
 

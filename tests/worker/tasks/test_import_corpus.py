@@ -411,3 +411,17 @@ def test_all_kinds_of_bad_rows_in_one_archive_add_up(
         }
         version = session.execute(text("SELECT n_read, n_accepted, n_rejected FROM corpus_versions")).one()
         assert tuple(version) == (7, 1, 6)
+
+
+def test_pairs_beyond_the_workspaces_quota_fail_the_import_with_what_is_left(
+    worker: WorkerContext, committed: Committed, storage: Storage
+) -> None:
+    queued = queue_import(committed, storage, zipped(small_corpus()))
+    limited = WorkerContext(worker.settings.model_copy(update={"max_workspace_pairs": 3}))
+    import_corpus(limited, queued.job_id)
+    limited.engine.dispose()
+    with committed() as session:
+        error = corpus_of(session, queued).error
+        assert error is not None
+        assert error["code"] == "pair_quota"
+        assert "has 4 pairs, and the workspace has 3 of its 3 pairs left" in error["detail"]

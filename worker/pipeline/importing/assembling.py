@@ -40,6 +40,7 @@ def assemble_version(
                 source_path=row.image or "",
                 row_number=row.number,
                 extra=row.extra,
+                source_file=printable(row.file) or None,
             )
         )
     rejections.extend(_unnamed(name) for name in read.unnamed_images)

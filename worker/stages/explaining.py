@@ -53,10 +53,10 @@ def explain_corpus(spec: Spec, tell: Tell) -> dict[str, Any]:  # Any: JSON
     Args:
         spec: `out`, the folder of what the stage `train` left, with `pairs.npz` (`image_index`, `caption_index`,
             `correspondence`), and, if blocks were found, with `misplaced_blocks.json`, a list of `first`, `last`,
-            `offset`; `texts`, the distinct captions, a JSON string a line; `sources`, a JSON list of row number,
-            source path, extra columns, number of the import and file of captions a line and pair; `languages`, a JSON list of the language of each distinct
-            caption, which may be empty; `threshold`, `round_epochs`, `warmup_epochs`, `momentum`; and what
-            `evidence_of_words` reads.
+            `offset`; `texts`, the distinct captions, a JSON string a line; `sources`, a JSON list of row number, source
+            path, extra columns, number of the import and file of captions a line and pair; `languages`, a JSON list of
+            the language of each distinct caption, which may be empty; `threshold`, `round_epochs`, `warmup_epochs`,
+            `momentum`; and what `evidence_of_words` reads.
         tell: gets progress.
 
     Returns:

@@ -80,8 +80,8 @@ def pair_links(session: Session, version_id: uuid.UUID) -> Iterator[tuple[uuid.U
 def pair_sources(
     session: Session, version_id: uuid.UUID
 ) -> Iterator[tuple[int, str, dict[str, Any] | None, int, str | None]]:
-    """(row number, path of the image, the user's other columns, number of the version that brought it, file of captions)
-    of each pair, by ordinal. Any: JSON.
+    """(row number, path of the image, the user's other columns, number of the version that brought it, its file of
+    captions) of each pair, by ordinal. Any: JSON.
     """
     statement = (
         select(Pair.row_number, Pair.source_path, Pair.extra, Pair.import_number, Pair.source_file)

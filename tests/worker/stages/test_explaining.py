@@ -65,13 +65,7 @@ def write_corpus(
         HeldOutEmbeddings(images[None], vectors[None], np.zeros(_N, dtype=np.int64)).save(folder)
     texts = captions or [f"an image of thing {chr(97 + number % 26)}{chr(97 + number // 26)}" for number in told]
     sources = [
-        [
-            2 * number + 1,
-            f"{'web' if number < _WRONG else 'own'}/pictures/{number}.jpg",
-            {"licence": "by"},
-            1,
-            "captions.csv",
-        ]
+        [2 * number + 1, f"{'web' if number < _WRONG else 'own'}/pictures/{number}.jpg", {"licence": "by"}, 1, "x.csv"]
         for number in range(_N)
     ]
     for name, rows in (("texts", texts), ("sources", sources)):
@@ -126,9 +120,7 @@ class TestExplainCorpus:
     def test_an_address_groups_by_its_host(self, tmp_path: Path) -> None:
         spec = write_corpus(tmp_path)
         hosts = ["cdn.example.org" if number < _WRONG else "own.example.org" for number in range(_N)]
-        rows = [
-            [number, "1.jpg", {"url": f"https://{host}/{number}.jpg"}, 1, None] for number, host in enumerate(hosts)
-        ]
+        rows = [[n, "1.jpg", {"url": f"https://{host}/{n}.jpg"}, 1, None] for n, host in enumerate(hosts)]
         Path(spec["sources"]).write_text("".join(json.dumps(row) + "\n" for row in rows))
         (cause,) = explain_corpus(spec, _ignore)["causes"]
         assert (cause["column"], cause["value"]) == ("column:url", "cdn.example.org")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app.core.errors import AppError, InvalidPayloadError, UnavailableError
 
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:mispair:problem:"
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _CODES = {
     404: "no_such_route",
     405: "method_not_allowed",
@@ -152,7 +154,9 @@ async def _on_http_error(request: Request, error: HTTPException) -> Response:
         # FastAPI says 400 of JSON that is nested too deeply or has a number that is too long; here that is a payload
         # like any other that cannot be read.
         return app_error_response(InvalidPayloadError("body: cannot be read as JSON"), request_id_of(request))
-    detail = error.detail
+    detail, headers = error.detail, error.headers
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_methods_here(request))}
     if error.status_code in (404, 405):
         detail = f"{request.method} {request.url.path}: {error.detail}"
     return problem_response(
@@ -160,8 +164,19 @@ async def _on_http_error(request: Request, error: HTTPException) -> Response:
         status=error.status_code,
         code=_CODES.get(error.status_code, "http_error"),
         detail=detail,
-        headers=error.headers,
+        headers=headers,
     )
+
+
+def _methods_here(request: Request) -> list[str]:
+    """What the path can be asked with. The router names only the methods of the first route that has the path."""
+    asked = dict(request.scope)
+    methods = set()
+    for method in _METHODS:
+        asked["method"] = method
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            methods.add(method)
+    return sorted(methods)
 
 
 async def _on_database_away(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 import uuid
 from email.utils import format_datetime
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -37,6 +38,20 @@ from app.uploads.tus_protocol import PREFIX
 
 router = APIRouter(prefix=PREFIX, tags=["uploads"])
 
+
+def _headers(**required: dict[str, object]) -> dict[str, Any]:  # Any: OpenAPI JSON
+    """Parameters of an operation of the protocol; the handlers read them themselves, with tus's own statuses."""
+    version: dict[str, object] = {"const": VERSION}
+    wanted = {"Tus-Resumable": version} | {name.replace("_", "-"): schema for name, schema in required.items()}
+    return {
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string", **schema}}
+            for name, schema in wanted.items()
+        ]
+    }
+
+
+_COUNT: dict[str, object] = {"pattern": "^[0-9]{1,18}$"}
 _PIECE_BODY = {
     "requestBody": {
         "description": "bytes of the archive",
@@ -60,7 +75,13 @@ def describe_protocol(settings: SettingsDep) -> Response:
     )
 
 
-@router.post("", status_code=201, response_class=Response, responses=problems(404, 409, 412, 415, 429))
+@router.post(
+    "",
+    status_code=201,
+    response_class=Response,
+    responses=problems(404, 409, 412, 415, 429),
+    openapi_extra=_headers(Upload_Length=_COUNT, Upload_Metadata={"description": "keys, each with a value in base64"}),
+)
 async def create_upload(request: Request, workspace_id: WorkspaceId, resources: ResourcesDep) -> Response:
     """Begin an upload of `Upload-Length` bytes for the corpus of `corpus_id` in `Upload-Metadata`, or a new `name`."""
     n_bytes = _length(request)
@@ -91,7 +112,12 @@ def get_upload(upload_id: uuid.UUID, workspace_id: WorkspaceId, session: Session
     return UploadView.of(service.get_upload(session, workspace_id, upload_id))
 
 
-@router.head("/{upload_id}", response_class=Response, responses=problems(404, 409, 410, 412, 415))
+@router.head(
+    "/{upload_id}",
+    response_class=Response,
+    responses=problems(404, 409, 410, 412, 415),
+    openapi_extra=_headers(),
+)
 async def get_offset(upload_id: uuid.UUID, workspace_id: WorkspaceId, resources: ResourcesDep) -> Response:
     """Where to go on. A request that is still sending bytes of this upload loses it."""
     upload = await Piece(resources).look(workspace_id, upload_id)
@@ -106,7 +132,7 @@ async def get_offset(upload_id: uuid.UUID, workspace_id: WorkspaceId, resources:
     status_code=204,
     response_class=Response,
     responses=problems(404, 409, 410, 412, 415, 423),
-    openapi_extra=_PIECE_BODY,
+    openapi_extra=_PIECE_BODY | _headers(Upload_Offset=_COUNT),
 )
 async def append_bytes(
     upload_id: uuid.UUID, request: Request, workspace_id: WorkspaceId, resources: ResourcesDep
@@ -125,7 +151,7 @@ async def append_bytes(
     return Response(status_code=204, headers={"Upload-Offset": str(upload.n_stored)} | _standing(upload))
 
 
-@router.delete("/{upload_id}", status_code=204, responses=problems(404, 412))
+@router.delete("/{upload_id}", status_code=204, responses=problems(404, 412), openapi_extra=_headers())
 async def delete_upload(upload_id: uuid.UUID, workspace_id: WorkspaceId, resources: ResourcesDep) -> None:
     """End an upload and free its bytes. The corpus of one that is done stays."""
     await resources.uploads.with_rows(partial(Finisher(resources).remove, workspace_id, upload_id))

@@ -13,8 +13,8 @@ from app.uploads.tus_headers import VERSION
 
 PREFIX = "/v1/uploads"
 _OVERRIDE = "X-HTTP-Method-Override"
-_METHODS_OF_TUS = frozenset({"HEAD", "PATCH", "POST", "DELETE"})
-_OVERRIDABLE = _METHODS_OF_TUS | {"GET", "OPTIONS"}
+_METHODS_OF_ALL, _METHODS_OF_ONE = frozenset({"POST"}), frozenset({"HEAD", "PATCH", "DELETE"})
+_OVERRIDABLE = _METHODS_OF_ALL | _METHODS_OF_ONE | {"GET", "OPTIONS"}
 # A client that is still sending reads no answer. Closing at once would reset the connection under it, so that it
 # would never learn what was wrong; one that does not stop is cut off all the same.
 _MOST_DRAINED_BYTES, _MOST_DRAINED_S, _SILENT_S = 16 * MIB, 2.0, 0.3
@@ -35,7 +35,8 @@ class TusProtocol:
         if override in _OVERRIDABLE:
             scope["method"] = override
         answer = _Answer(receive, send, expects_continue="expect" in headers)
-        if scope["method"] in _METHODS_OF_TUS and headers.get("Tus-Resumable") != VERSION:
+        methods = _METHODS_OF_ALL if scope["path"] == PREFIX else _METHODS_OF_ONE
+        if scope["method"] in methods and headers.get("Tus-Resumable") != VERSION:
             given = headers.get("Tus-Resumable", "none")[:40]
             error = VersionError(
                 f"Tus-Resumable: {given!r}; this server speaks {VERSION}", headers={"Tus-Version": VERSION}

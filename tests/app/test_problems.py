@@ -78,7 +78,7 @@ class TestRoutingError:
     def test_an_unknown_method_is_a_405_problem_that_names_the_allowed_ones(self, client: TestClient) -> None:
         answer = client.patch("/v1/keys")
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-        assert answer.headers["Allow"]
+        assert answer.headers["Allow"] == "GET, POST"
 
     def test_a_preflight_of_another_origin_is_refused(self, client: TestClient) -> None:
         answer = client.options(

@@ -133,6 +133,7 @@ class TestWorks:
         table = pq.read_table(storage.local_path(f"{prefix}/report.parquet"))
         assert np.array_equal(table.column("correspondence").to_numpy(), by_rank)
 
+    @pytest.mark.long
     def test_a_run_of_the_papers_method_plants_nothing_and_says_so(
         self, worker: WorkerContext, committed: Committed, corpus: QueuedImport
     ) -> None:
@@ -143,6 +144,7 @@ class TestWorks:
         assert summary is not None
         assert (summary["n_decoys"], summary["reliability_reason"]) == (0, "not_planted")
 
+    @pytest.mark.long
     def test_a_threshold_of_the_configuration_is_published(
         self, worker: WorkerContext, committed: Committed, corpus: QueuedImport
     ) -> None:

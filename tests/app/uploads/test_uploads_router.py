@@ -59,9 +59,16 @@ class TestOptions:
 class TestVersion:
     @pytest.mark.parametrize("headers", [{}, {"Tus-Resumable": "0.2.2"}, {"Tus-Resumable": "1.0"}])
     def test_another_one_is_refused(self, client: TestClient, headers: dict[str, str]) -> None:
-        for method in ("POST", "HEAD", "PATCH", "DELETE"):
-            answer = client.request(method, "/v1/uploads", headers={**headers, "Upload-Length": "5"})
+        one = f"/v1/uploads/{uuid.uuid4()}"
+        for method, path in (("POST", "/v1/uploads"), ("HEAD", one), ("PATCH", one), ("DELETE", one)):
+            answer = client.request(method, path, headers={**headers, "Upload-Length": "5"})
             assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
+
+    @pytest.mark.parametrize(("method", "path"), [("PATCH", "/v1/uploads"), ("POST", f"/v1/uploads/{uuid.uuid4()}")])
+    def test_where_the_protocol_has_no_such_request_it_is_not_asked_for(
+        self, client: TestClient, method: str, path: str
+    ) -> None:
+        assert client.request(method, path).status_code == 405
 
     def test_nothing_is_done_then(self, client: TestClient) -> None:
         path = created(client)

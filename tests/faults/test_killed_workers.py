@@ -127,8 +127,10 @@ def test_a_killed_worker_leaves_no_process_and_another_takes_over(
 ) -> None:
     first = start_worker("first")
     run = begin_run(committing, ready_corpus, wake_ups)
-    wait_training(committing, run, first)
+    wait_for("the first worker's claim", lambda: state_of(committing, run.job_id)[0] == JobState.RUNNING)
+    # Now rather than later: while it starts, the first one would train to the end.
     start_worker("second")
+    wait_training(committing, run, first)
     family = first.family()
     first.kill()
     first.wait(5)

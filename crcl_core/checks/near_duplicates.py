@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -39,22 +38,22 @@ def find_near_duplicates(vectors: FloatArray, *, threshold: float) -> NearDuplic
         vectors: (M, D) float32 of any length; a row of zeros is near to nothing.
         threshold: 1 - cosine below it is near.
     """
-    unit = torch.from_numpy(_unit_rows(vectors))
+    unit = _unit_rows(vectors)
     n_items = len(unit)
     scores = np.ones(n_items, dtype=np.float32)
     joined: list[IntArray] = []
     n_rows = max(1, _BLOCK_ELEMENTS // max(1, n_items))
     for start in range(0, n_items if n_items > 1 else 0, n_rows):
-        block = unit[start : start + n_rows]
-        distances = 1 - block @ unit.t()  # (rows, M)
-        distances[torch.arange(len(block)), torch.arange(start, start + len(block))] = torch.inf
-        nearest, items = distances.min(dim=1)
-        scores[start : start + len(block)] = nearest.clamp(0, 1).numpy()
-        near = torch.nonzero(nearest < threshold)[:, 0]
-        # argmax does not promise the first of equal values on every device; NumPy's does.
-        first = (distances[near] < threshold).numpy().argmax(axis=1)
-        rows = near.numpy() + start
-        joined += [np.stack([rows, items[near].numpy()]), np.stack([rows, first])]
+        distances = unit[start : start + n_rows] @ unit.T  # (rows, M), of similarities so far
+        np.subtract(1, distances, out=distances)
+        rows = np.arange(len(distances))
+        distances[rows, start + rows] = np.inf
+        items = distances.argmin(axis=1)
+        nearest = distances[rows, items]
+        scores[start : start + len(rows)] = nearest.clip(0, 1)
+        near = np.flatnonzero(nearest < threshold)
+        first = (distances[near] < threshold).argmax(axis=1)
+        joined += [np.stack([start + near, items[near]]), np.stack([start + near, first])]
     return NearDuplicates(scores, _sets(n_items, joined))
 
 

@@ -36,6 +36,11 @@ class TestParseKey:
             other = "1" if KEY[position] == "0" else "0"
             assert parse_key(KEY[:position] + other + KEY[position + 1 :]) is None
 
-    @pytest.mark.parametrize("text", ["", "mispair", KEY[:-1], KEY + "0", KEY + "\n", " " + KEY, KEY.upper(), "é" * 59])
+    # Named, because a key differs in every process that collects the tests.
+    @pytest.mark.parametrize(
+        "text",
+        ["", "mispair", KEY[:-1], KEY + "0", KEY + "\n", " " + KEY, KEY.upper(), "é" * 59],
+        ids=["empty", "prefix", "cut", "longer", "line", "space", "upper", "no ASCII"],
+    )
     def test_anything_else_is_no_key(self, text: str) -> None:
         assert parse_key(text) is None

@@ -20,6 +20,7 @@ from tests.app.corpora.archives import tar_gz_bytes
 from tests.app.uploads.tus import BODY_TYPE, VERSION, ZIP, create, created, head, metadata, offset, patch
 from tests.factories import Committed
 
+NO_UPLOAD = f"/v1/uploads/{uuid.UUID(int=7)}"  # of nobody
 SHA256 = hashlib.sha256(ZIP).hexdigest()
 
 
@@ -59,12 +60,12 @@ class TestOptions:
 class TestVersion:
     @pytest.mark.parametrize("headers", [{}, {"Tus-Resumable": "0.2.2"}, {"Tus-Resumable": "1.0"}])
     def test_another_one_is_refused(self, client: TestClient, headers: dict[str, str]) -> None:
-        one = f"/v1/uploads/{uuid.uuid4()}"
-        for method, path in (("POST", "/v1/uploads"), ("HEAD", one), ("PATCH", one), ("DELETE", one)):
+        ours = (("POST", "/v1/uploads"), ("HEAD", NO_UPLOAD), ("PATCH", NO_UPLOAD), ("DELETE", NO_UPLOAD))
+        for method, path in ours:
             answer = client.request(method, path, headers={**headers, "Upload-Length": "5"})
             assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
 
-    @pytest.mark.parametrize(("method", "path"), [("PATCH", "/v1/uploads"), ("POST", f"/v1/uploads/{uuid.uuid4()}")])
+    @pytest.mark.parametrize(("method", "path"), [("PATCH", "/v1/uploads"), ("POST", NO_UPLOAD)])
     def test_where_the_protocol_has_no_such_request_it_is_not_asked_for(
         self, client: TestClient, method: str, path: str
     ) -> None:
@@ -75,7 +76,7 @@ class TestVersion:
         client.delete(path, headers={"Tus-Resumable": "2.0.0"})
         assert head(client, path).status_code == 200
 
-    @pytest.mark.parametrize("path", ["/v1/uploads", f"/v1/uploads/{uuid.uuid4()}"])
+    @pytest.mark.parametrize("path", ["/v1/uploads", NO_UPLOAD])
     def test_every_answer_bears_it(self, client: TestClient, path: str) -> None:
         for method in ("GET", "OPTIONS", "HEAD", "PATCH", "POST", "DELETE"):
             assert client.request(method, path, headers=VERSION).headers["Tus-Resumable"] == "1.0.0"

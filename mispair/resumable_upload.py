@@ -62,10 +62,11 @@ class ResumableUpload:
         target = {"name": name} if append_to is None else {"corpus_id": append_to, "append": "true"}
         if corpus_format is not None:
             target["format"] = corpus_format
+        known_by = (append_to or name, corpus_format or "", source.fingerprint())
         self._metadata = {
             **target,
             "filename": source.name,
-            "fingerprint": hashlib.sha256(f"{append_to or name}\n{source.fingerprint()}".encode()).hexdigest(),
+            "fingerprint": hashlib.sha256("\n".join(known_by).encode()).hexdigest(),
             **({"sha256": sha256} if sha256 else {}),
         }
         self._on_progress = on_progress or (lambda *_: None)
@@ -130,6 +131,7 @@ class ResumableUpload:
     def _send(self, upload_id: str) -> str:
         upload = _object(self._connection.request("GET", f"{_PATH}/{upload_id}", timeout=self._timeout))
         offset = int(upload["offset"])
+        self._best = max(self._best, offset)  # what a cut piece left there counts as well
         self._tell(offset)
         while upload["state"] == "receiving":
             offset, corpus_id = self._send_piece(upload_id, offset)

@@ -65,7 +65,7 @@ def has_ended(subject: Corpus | Run) -> bool:
     """Whether it is ready or done.
 
     Raises:
-        JobFailedError: it failed or was cancelled.
+        JobFailedError: it, or the newest change of a corpus, failed or was cancelled.
         ValueError: the corpus has no archive, so nothing is under way.
     """
     name = f"{'corpus' if isinstance(subject, Corpus) else 'run'} {subject.id}"
@@ -74,4 +74,8 @@ def has_ended(subject: Corpus | Run) -> bool:
     if subject.state in {"failed", "cancelled"}:
         error = subject.error or JobError(subject.state, f"the service gives no reason for the state {subject.state}")
         raise JobFailedError(subject=name, code=error.code, detail=error.detail)
+    if isinstance(subject, Corpus) and subject.job is not None and subject.job.state in {"failed", "cancelled"}:
+        # A change of a corpus that failed leaves the corpus ready, with the version that it had.
+        error = subject.job.error or JobError(subject.job.state, "the service gives no reason")
+        raise JobFailedError(subject=f"the change of {name}", code=error.code, detail=error.detail)
     return subject.state in {"ready", "done"}

@@ -11,6 +11,11 @@ def archive_key(corpus_id: uuid.UUID, *, append_id: uuid.UUID | None = None) -> 
     return f"corpora/{corpus_id}/archive" if append_id is None else f"corpora/{corpus_id}/appended/{append_id}/archive"
 
 
+def archive_folder(key: str) -> str:
+    """The prefix under which nothing but an appended archive lies."""
+    return key.rpartition("/")[0]
+
+
 class AppendArchive(BaseModel):
     """The rows of another archive are added. It lies alone in its folder."""
 
@@ -19,11 +24,6 @@ class AppendArchive(BaseModel):
     kind: Literal["append"] = "append"
     archive_key: str
     n_bytes: int
-
-    @property
-    def archive_folder(self) -> str:
-        """The prefix under which nothing but the archive lies."""
-        return self.archive_key.rpartition("/")[0]
 
 
 class DropPairs(BaseModel):

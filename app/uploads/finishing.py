@@ -34,7 +34,8 @@ class Finisher:
 
         Raises:
             UnsupportedTypeError, ChecksumError, WrongStateError: they are no archive, not those that the client has
-                hashed, or come second; the upload is removed.
+                hashed, or come second; the upload is removed, but for one that is appended: it stays and may be
+                finished as soon as the corpus is ready.
             NotFoundError: it was removed meanwhile.
             UnavailableError: the storage is away; nothing is lost.
         """
@@ -47,25 +48,35 @@ class Finisher:
         try:
             archive = self._read(upload, sha256)
             job_id = self._publish(upload, archive)
-        except (UnsupportedTypeError, ChecksumError, WrongStateError):
-            self.remove(upload.workspace_id, upload_id)
+        except (UnsupportedTypeError, ChecksumError, WrongStateError) as error:
+            # A corpus in which another change is under way will be ready: the bytes wait for that.
+            if not (upload.is_append and isinstance(error, WrongStateError)):
+                self.remove(upload.workspace_id, upload_id)
             raise
         if job_id is not None:
             self._resources.wake_ups.send(JobKind.IMPORT, job_id)
         with told_as_unavailable():
             self._incoming.discard(upload_id)
 
-    def remove(self, workspace_id: uuid.UUID, upload_id: uuid.UUID) -> None:
+    def remove(self, workspace_id: uuid.UUID, upload_id: uuid.UUID, *, holder: int | None = None) -> None:
         """End an upload and remove what came of it.
+
+        Args:
+            workspace_id: whose.
+            upload_id: which.
+            holder: only if this one still holds it.
 
         Raises:
             NotFoundError: there is none, or it is another workspace's.
+            TakenOverError: another request holds it.
         """
         with session_scope(self._resources.session_factory) as session:
-            service.remove_upload(session, workspace_id, upload_id)
+            prefixes = service.remove_upload(session, workspace_id, upload_id, holder=holder)
         # A crash just here leaves bytes without a row, which the collector finds.
         with told_as_unavailable():
             self._incoming.discard(upload_id)
+            for prefix in prefixes:
+                self._resources.storage.delete_prefix(prefix)
 
     def _read(self, upload: Upload, sha256: bytes | None) -> ReceivedArchive:
         kind = upload.archive_kind

@@ -49,7 +49,8 @@ class Piece:
             try:
                 sha256 = await receiver.receive(body)
             except UnsupportedTypeError:
-                await self._shared.with_rows(partial(self._finisher.remove, hold.workspace_id, hold.upload_id))
+                remove = partial(self._finisher.remove, hold.workspace_id, hold.upload_id, holder=hold.holder)
+                await self._shared.with_rows(remove)
                 raise
         return await self._settled(hold.workspace_id, hold.upload_id, sha256)
 

@@ -69,7 +69,7 @@ class PieceReceiver:
         """Store the body, but nothing beyond the upload's length.
 
         Returns:
-            The SHA-256 of the upload up to here, where this process has hashed all of it.
+            The SHA-256 of the whole upload, where this request stored its end and this process has hashed all of it.
 
         Raises:
             UnsupportedTypeError: the first bytes are not an archive's; raised before the rest is read.
@@ -90,7 +90,9 @@ class PieceReceiver:
                 await self._wait()
                 raise
             await self._store_last()
-        return None if self._digest is None else self._digest.digest()
+        # Of a part it would be no use, and the upload may be complete by another request when this one looks.
+        is_whole = self._n_written == self._hold.n_bytes
+        return self._digest.digest() if self._digest is not None and is_whole else None
 
     async def _gather(self, body: Body) -> None:
         heard_at = time.monotonic()

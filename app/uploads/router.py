@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.core.database import session_scope
+from app.core.errors import AppError
 from app.core.models import Upload
 from app.core.repositories import uploads
 from app.dependencies import Page, ResourcesDep, SessionDep, SettingsDep, WorkspaceId
@@ -90,11 +91,17 @@ async def create_upload(request: Request, workspace_id: WorkspaceId, resources: 
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     if has_body:
         check_body_type(request.headers.get("content-type"))
+        service.check_fits(0, _declared(request), n_bytes)
     create = partial(_create, resources, workspace_id, n_bytes, metadata)
     upload, hold = await resources.uploads.with_rows(create)
     headers = {"Location": f"{PREFIX}/{upload.id}"}
     if has_body:
-        upload = await Piece(resources).receive(hold, Body(request.receive), checksum)
+        try:
+            upload = await Piece(resources).receive(hold, Body(request.receive), checksum)
+        except AppError as error:
+            # The upload is there: its client should go on with it rather than begin another one.
+            error.headers.update(headers)
+            raise
         headers["Upload-Offset"] = str(upload.n_stored)
     return Response(status_code=201, headers=headers | _standing(upload))
 
@@ -139,13 +146,12 @@ async def append_bytes(
 ) -> Response:
     """Store bytes from `Upload-Offset` on; the last ones queue the import."""
     check_body_type(request.headers.get("content-type"))
-    declared = request.headers.get("content-length")
     upload = await Piece(resources).append(
         workspace_id,
         upload_id,
         Body(request.receive),
         offset=parse_count("Upload-Offset", request.headers.get("upload-offset")),
-        n_declared=None if declared is None else parse_count("Content-Length", declared),
+        n_declared=_declared(request),
         checksum=parse_checksum(request.headers.get("upload-checksum")),
     )
     return Response(status_code=204, headers={"Upload-Offset": str(upload.n_stored)} | _standing(upload))
@@ -155,6 +161,11 @@ async def append_bytes(
 async def delete_upload(upload_id: uuid.UUID, workspace_id: WorkspaceId, resources: ResourcesDep) -> None:
     """End an upload and free its bytes. The corpus of one that is done stays."""
     await resources.uploads.with_rows(partial(Finisher(resources).remove, workspace_id, upload_id))
+
+
+def _declared(request: Request) -> int | None:
+    declared = request.headers.get("content-length")
+    return None if declared is None else parse_count("Content-Length", declared)
 
 
 def _length(request: Request) -> int:

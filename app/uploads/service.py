@@ -8,9 +8,10 @@ from app.core.errors import InvalidPayloadError, NotFoundError, TooLargeError, W
 from app.core.models import CorpusState, Upload
 from app.core.repositories import corpora, uploads
 from app.core.settings import Settings
+from app.core.version_change import archive_folder, archive_key
 from app.corpora import service as corpora_service
 from app.quotas import Quotas
-from app.uploads.errors import BadRequestError, GoneError
+from app.uploads.errors import BadRequestError, GoneError, TakenOverError
 from app.uploads.storing import Hold, limit_lock_wait
 from app.uploads.tus_headers import Metadata
 
@@ -93,10 +94,7 @@ def take_over_to_write(
     """
     limit_lock_wait(session)
     upload = get_upload(session, workspace_id, upload_id)
-    if n_declared is not None and offset <= upload.n_bytes < offset + n_declared:
-        raise TooLargeError(
-            f"body: {n_declared} bytes from {offset} on, and the upload has {upload.n_bytes}", code="upload_overflow"
-        )
+    check_fits(offset, n_declared, upload.n_bytes)
     taken = uploads.take_over(session, workspace_id, upload_id, n_stored=offset)
     if taken is None:
         upload = get_upload(session, workspace_id, upload_id)
@@ -107,16 +105,34 @@ def take_over_to_write(
     return hold_of(taken)
 
 
+def check_fits(offset: int, n_declared: int | None, n_bytes: int) -> None:
+    """Refuse a body that is said to reach beyond the upload. One from beyond its end has a wrong offset instead.
+
+    Raises:
+        TooLargeError: `upload_overflow`.
+    """
+    if n_declared is not None and offset <= n_bytes < offset + n_declared:
+        raise TooLargeError(
+            f"body: {n_declared} bytes from {offset} on, and the upload has {n_bytes}", code="upload_overflow"
+        )
+
+
 def hold_of(upload: Upload) -> Hold:
     """The right to write that whoever has just created or taken an upload has."""
     return Hold(upload.id, upload.workspace_id, upload.holder, upload.n_bytes, upload.n_stored, upload.archive_kind)
 
 
-def remove_upload(session: Session, workspace_id: uuid.UUID, upload_id: uuid.UUID) -> None:
+def remove_upload(
+    session: Session, workspace_id: uuid.UUID, upload_id: uuid.UUID, *, holder: int | None = None
+) -> list[str]:
     """End an upload, with the corpus that was made for it if that has no archive. The bytes go after the commit.
+
+    Returns:
+        Storage prefixes that nothing names any more: a crash may have left a published archive there.
 
     Raises:
         NotFoundError: there is none, or it is another workspace's.
+        TakenOverError: `holder` is given, and another request holds it.
     """
     limit_lock_wait(session)
     found = uploads.find_upload(session, workspace_id, upload_id)
@@ -125,10 +141,15 @@ def remove_upload(session: Session, workspace_id: uuid.UUID, upload_id: uuid.UUI
     upload, _ = found
     # The corpus first, as whoever finishes an upload does.
     corpus = corpora.lock_corpus(session, workspace_id, upload.corpus_id)
+    if holder is not None and not uploads.lock_held(session, upload_id, holder):
+        raise TakenOverError(f"upload {upload_id}: another request has taken it over; ask for its offset and go on")
     uploads.delete_uploads(session, [upload_id])
     is_its_own = upload.has_own_corpus and corpus is not None and corpus.state == CorpusState.UPLOADING
     if is_its_own and not uploads.uploads_into(session, upload.corpus_id):
-        corpora.delete_corpus(session, upload.corpus_id)
+        return corpora.delete_corpus(session, upload.corpus_id)
+    if upload.is_append and upload.finished_at is None:
+        return [archive_folder(archive_key(upload.corpus_id, append_id=upload_id))]
+    return []
 
 
 def _corpus_for(session: Session, workspace_id: uuid.UUID, metadata: Metadata) -> uuid.UUID:

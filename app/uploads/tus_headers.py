@@ -22,7 +22,7 @@ _MAX_NAME_CHARS = 200
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,64}")  # printable ASCII without space and comma
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_ARCHIVE_SUFFIX = re.compile(r"(?i)\.(zip|tar|tgz|tar\.gz)$")
+_ARCHIVE_SUFFIX = re.compile(r"(?i)\.(zip|tar|tgz|tar\.gz|tzst|tar\.zst|parquet)$")
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def parse_metadata(value: str | None) -> Metadata:
     """`Upload-Metadata`: pairs of a key and a value in base64, separated by commas.
 
     Raises:
-        BadRequestError: it is malformed, or `corpus_id`, `append`, `name`, `filename` or `sha256` in it
-            is.
+        BadRequestError: it is malformed, or `corpus_id`, `append`, `format`, `name`, `filename` or
+            `sha256` in it is.
     """
     if value is None or not value.strip():
         return Metadata()
@@ -110,7 +110,8 @@ def parse_metadata(value: str | None) -> Metadata:
     return Metadata(
         encoded,
         corpus_id=_corpus_id(encoded),
-        name=_name(encoded),
+        # A file may have a long name where no corpus is named after it.
+        name=None if "corpus_id" in encoded and "name" not in encoded else _name(encoded),
         sha256=_sha256(encoded),
         is_append=_is_append(encoded),
         corpus_format=_format(encoded),
@@ -150,6 +151,8 @@ def _format(encoded: Mapping[str, str]) -> CorpusFormat | None:
     text = _text(encoded, "format")
     if text is None:
         return None
+    if "corpus_id" in encoded:
+        raise BadRequestError("Upload-Metadata: format with corpus_id; a corpus has the format that it was made with")
     if text not in set(CorpusFormat):
         raise BadRequestError(
             f"Upload-Metadata: format {text[:40]!r}; allowed are {', '.join(CorpusFormat)}", code="unknown_format"

@@ -1,8 +1,9 @@
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from app.auth.service import KeyContext
-from app.core.models import Job, JobState
+from app.core.models import Corpus, Job, JobState
 from app.core.settings import Settings
 from app.core.storage import Storage
 from tests.app.corpora.archives import zip_bytes
@@ -49,6 +50,13 @@ class TestBytes:
         answer = client.put(f"/v1/corpora/{corpus_id}/archive", content=iter([ZIP]))
         assert (answer.status_code, answer.json()["left"]) == (413, {"bytes": len(ZIP) - 1})
         assert client.get(f"/v1/corpora/{corpus_id}").json()["state"] == "uploading"
+
+    def test_an_archive_whose_import_failed_counts_no_more(self, client: TestClient, committed: Committed) -> None:
+        assert _put(client) == 202
+        assert create(client, len(ZIP) + 6).status_code == 413
+        with committed() as session:
+            session.execute(update(Corpus).values(archive_key=None))
+        assert create(client, 2 * len(ZIP) + 5).status_code == 201
 
     def test_another_workspace_has_its_own(self, client: TestClient, other_client: TestClient) -> None:
         created(client, 2 * len(ZIP))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mispair import waiting
-from mispair.answers import JobError, Run
+from mispair.answers import Corpus, Job, JobError, Run
 from mispair.errors import JobFailedError, MispairError, RefusedError, StoppedWaitingError, UnreachableError
 from mispair.waiting import has_ended, wait_until_ended
 
@@ -74,3 +74,17 @@ class TestHasEnded:
     @pytest.mark.parametrize("state", ["queued", "running", "cancelling"])
     def test_open_states(self, state: str) -> None:
         assert not has_ended(replace(RUN, state=state))
+
+
+class TestAChangeOfACorpus:
+    def test_that_failed_is_told_although_the_corpus_is_ready(self) -> None:
+        error = JobError("truncated_archive", "the archive ends in the middle of a member")
+        job = Job(id="job-2", kind="import", state="failed", error=error)
+        corpus = Corpus(id="corpus-1", name="birds", state="ready", created_at=RUN.created_at, job=job)
+        with pytest.raises(JobFailedError, match=r"the change of corpus corpus-1.*ends in the middle") as caught:
+            has_ended(corpus)
+        assert caught.value.code == "truncated_archive"
+
+    def test_that_is_done_is_the_end(self) -> None:
+        job = Job(id="job-2", kind="import", state="done")
+        assert has_ended(Corpus(id="corpus-1", name="birds", state="ready", created_at=RUN.created_at, job=job))

@@ -16,6 +16,7 @@ from app.core.repositories.features import (
     carried_images,
     distinct_captions,
     image_places,
+    nearest_with_features,
     stored_features,
 )
 from app.core.repositories.jobs import append_event
@@ -102,13 +103,11 @@ def _write_inputs(work: RunWork, session: Session) -> None:
 
 
 def _reusable(work: RunWork) -> dict[str, Any]:  # Any: JSON
-    """What the stage may take over from the version that this one goes out from."""
-    parent_id = work.version.parent_id
+    """What the stage may take over from the nearest version before that has features; one in between may have none."""
+    parent_id = work.handle.transaction(lambda session: nearest_with_features(session, work.version.parent_id))
     if parent_id is None:
         return {}
     known = work.handle.transaction(lambda session: stored_features(session, parent_id))
-    if not known:
-        return {}
     images, captions = (np.full(n, -1, dtype=np.int64) for n in (work.version.n_images, work.version.n_captions))
 
     def read(session: Session) -> None:

@@ -35,8 +35,8 @@ _SYSTEM_CALLS = {
 def confine_process(*, memory_mib: int) -> bool:
     """Confine this process for good. It keeps what it has open.
 
-    It has at most so much address space, writes no file, opens few, connects to nothing, starts no program and leaves
-    no core.
+    It has at most so much address space, writes into no file, opens few, connects to nothing, starts no program and
+    leaves no core.
 
     Returns:
         Whether system calls are filtered too; on machines whose call numbers are not known here they are not.

@@ -21,6 +21,8 @@ from worker.sandbox.normalising import ImageFacts, ImageRefusal, ImageRefusedErr
 log = structlog.get_logger()
 
 _READ_BYTES = 1024 * 1024
+_MAX_TEXT_BYTES = 64 * 1024
+_MAX_NORMAL_BYTES = 32 * 1024 * 1024
 _STARTING_S = 60.0
 _ENDING_S = 5.0
 
@@ -144,6 +146,8 @@ class _Decoder:
         if self.n_files == 0:  # Not in the time of the file: starting takes as long as the machine is busy.
             self._read_answer(self._process.stdout, time.monotonic() + _STARTING_S)
         self.n_files += 1
+        if _has_input(self._process.stdout):  # an answer to nothing, which the next file would get
+            raise _DiedError
         try:
             # A decoder reads a file whole before it decodes, so writing waits for nothing but the copy.
             self._process.stdin.write(len(data).to_bytes(8, "little"))
@@ -152,9 +156,14 @@ class _Decoder:
         except OSError as error:
             raise _DiedError from error
         told, normal = self._read_answer(self._process.stdout, time.monotonic() + self._wall_s)
-        if "code" in told:
-            raise ImageRefusedError(ImageRefusal(told["code"]), str(told["detail"]))
-        return NormalisedImage(ImageFacts(**told["facts"]), None if told["is_plain"] else normal)
+        try:
+            if "code" in told:
+                refused = ImageRefusedError(ImageRefusal(told["code"]), str(told["detail"]))
+            else:
+                return NormalisedImage(_facts(told["facts"]), None if told["is_plain"] else normal)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _DiedError from error
+        raise refused
 
     def end(self) -> int:
         """Kill it if it lives, and return its exit status: minus the signal where one ended it."""
@@ -169,10 +178,17 @@ class _Decoder:
         return status
 
     def _read_answer(self, stream: IO[bytes], until: float) -> tuple[dict[str, Any], bytes]:  # Any: JSON
+        """What the decoder says. It may be in the hands of the image, so nothing of it is believed."""
         lengths = self._read(stream, 8, until)
         n_text, n_normal = (int.from_bytes(lengths[part], "little") for part in (slice(0, 4), slice(4, 8)))
+        if n_text > _MAX_TEXT_BYTES or n_normal > _MAX_NORMAL_BYTES:
+            raise _DiedError
         body = self._read(stream, n_text + n_normal, until)
-        return json.loads(body[:n_text]), bytes(body[n_text:])
+        try:
+            told = json.loads(body[:n_text])
+        except ValueError as error:
+            raise _DiedError from error
+        return told, bytes(body[n_text:])
 
     def _read(self, stream: IO[bytes], n_bytes: int, until: float) -> bytearray:
         """Exactly so many bytes, from beneath the buffer, for `select` does not see what lies in it."""
@@ -192,6 +208,21 @@ class _Decoder:
                 raise _DiedError
             read += data
         return read
+
+
+def _facts(told: dict[str, Any]) -> ImageFacts:  # Any: JSON
+    return ImageFacts(
+        width_px=int(told["width_px"]),
+        height_px=int(told["height_px"]),
+        media_type=str(told["media_type"]),
+        n_frames=int(told["n_frames"]),
+    )
+
+
+def _has_input(stream: IO[bytes]) -> bool:
+    waiting = select.poll()
+    waiting.register(stream.fileno(), select.POLLIN)
+    return any(event & select.POLLIN for _, event in waiting.poll(0))
 
 
 def _refusal_of(status: int, limits: SandboxLimits, *, is_late: bool) -> ImageRefusedError:

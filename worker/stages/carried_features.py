@@ -9,6 +9,8 @@ import numpy as np
 from crcl_core.types import FloatArray, IntArray
 from worker.trainer import Spec
 
+_BLOCK_ROWS = 256
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -69,5 +71,8 @@ def open_features(path: Path, shape: tuple[int, ...], carried: FloatArray | None
     features: FloatArray = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     if carried is not None:
         is_known = np.flatnonzero(rows >= 0)
-        features[is_known] = carried[rows[is_known]]
+        # A block at a time: neither of the two need fit into memory.
+        for start in range(0, len(is_known), _BLOCK_ROWS):
+            block = is_known[start : start + _BLOCK_ROWS]
+            features[block] = carried[rows[block]]
     return features

@@ -21,7 +21,7 @@ from app.core.repositories.importing import (
     publish_version,
 )
 from app.core.repositories.jobs import job_metrics, job_request
-from app.core.version_change import AppendArchive, DropFlagged, DropPairs, read_change
+from app.core.version_change import AppendArchive, DropFlagged, DropPairs, archive_folder, read_change
 from worker.context import WorkerContext
 from worker.execution import JobHandle, JobProcedure, execute_job
 from worker.pipeline.importing import ImportLimits, extend_version, import_archive, shard_prefix
@@ -170,7 +170,7 @@ def _delete_archive(handle: JobHandle) -> None:
     with handle.context.session_factory() as session:
         change = read_change(job_request(session, handle.claim.job_id))
     if isinstance(change, AppendArchive):
-        handle.context.storage.delete_prefix(change.archive_folder)
+        handle.context.storage.delete_prefix(archive_folder(change.archive_key))
     elif change is None:
         handle.context.storage.delete_prefix(f"corpora/{handle.claim.subject_id}")
 

@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Collection, Generator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import CTE, delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.core.models import Corpus, CorpusVersion, Job, JobKind, Pair, Rejection, ReportRow, Run
 from app.core.models.states import TERMINAL_STATES
@@ -61,6 +61,16 @@ def find_version(session: Session, corpus_id: uuid.UUID, number: int) -> CorpusV
     return session.execute(
         select(CorpusVersion).where(CorpusVersion.corpus_id == corpus_id, CorpusVersion.number == number)
     ).scalar_one_or_none()
+
+
+def ancestors_of(version_id: uuid.UUID | None) -> CTE:
+    """A version and all that it goes out from: `id`, and `number`, the larger the nearer."""
+    begin = select(CorpusVersion.id, CorpusVersion.parent_id, CorpusVersion.number).where(
+        CorpusVersion.id == version_id
+    )
+    found = begin.cte("ancestors", recursive=True)
+    older = aliased(CorpusVersion)
+    return found.union_all(select(older.id, older.parent_id, older.number).join(found, older.id == found.c.parent_id))
 
 
 def n_pairs_of(session: Session, version_id: uuid.UUID, pair_ids: Collection[uuid.UUID]) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session, aliased
 
 from app.core.models import FeatureSet, Image, Pair, new_id
+from app.core.repositories.corpora import ancestors_of
 from app.core.repositories.jobs import Claim
 
 _ROWS_A_FETCH = 10_000
@@ -118,6 +119,18 @@ def stored_features(session: Session, version_id: uuid.UUID) -> dict[str, Stored
         )
         for row in rows
     }
+
+
+def nearest_with_features(session: Session, version_id: uuid.UUID | None) -> uuid.UUID | None:
+    """A version, or the nearest one that it goes out from, that has features; None where none has."""
+    ancestors = ancestors_of(version_id)
+    statement = (
+        select(ancestors.c.id)
+        .where(ancestors.c.id.in_(select(FeatureSet.corpus_version_id)))
+        .order_by(ancestors.c.number.desc())
+        .limit(1)
+    )
+    return session.execute(statement).scalar_one_or_none()
 
 
 def carried_images(session: Session, version_id: uuid.UUID, from_id: uuid.UUID) -> Iterator[tuple[int, int]]:

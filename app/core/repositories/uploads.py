@@ -141,14 +141,19 @@ def lock_workspace(session: Session, workspace_id: uuid.UUID) -> None:
 
 def workspace_bytes(session: Session, workspace_id: uuid.UUID) -> int:
     """Bytes of the workspace's archives, those that unfinished uploads have reserved included."""
-    archives = select(func.sum(Corpus.archive_bytes)).where(Corpus.workspace_id == workspace_id)
+    archives = select(func.sum(Corpus.archive_bytes)).where(
+        Corpus.workspace_id == workspace_id,
+        Corpus.archive_key.is_not(None),  # else its import failed, and the archive is deleted
+    )
     appended = select(func.sum(cast(Job.request["n_bytes"].astext, BigInteger))).where(
         Job.workspace_id == workspace_id,
         Job.kind == JobKind.IMPORT,
-        Job.state.not_in((JobState.FAILED, JobState.CANCELLED)),  # whose archives are deleted
+        Job.state.not_in((JobState.FAILED, JobState.CANCELLED)),  # whose archives are deleted too
     )
     reserved = select(func.sum(Upload.n_bytes)).where(*_unfinished(workspace_id))
-    return sum(int(session.execute(counted).scalar_one() or 0) for counted in (archives, appended, reserved))
+    # One statement, which sees one moment: an upload that ends meanwhile moves from one sum to another.
+    sums = [func.coalesce(counted.scalar_subquery(), 0) for counted in (archives, appended, reserved)]
+    return int(session.execute(select(sums[0] + sums[1] + sums[2])).scalar_one())
 
 
 def count_unfinished(session: Session, workspace_id: uuid.UUID) -> int:

@@ -13,12 +13,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
 from app.auth.service import KeyContext
-from app.core.models import Corpus, Job, Upload
+from app.core.models import Corpus, CorpusState, Job, Upload
 from app.core.settings import Settings
 from app.core.storage import Storage
 from tests.app.corpora.archives import tar_gz_bytes
 from tests.app.uploads.tus import BODY_TYPE, VERSION, ZIP, create, created, head, metadata, offset, patch
-from tests.factories import Committed
+from tests.factories import Committed, add_corpus
 
 NO_UPLOAD = f"/v1/uploads/{uuid.UUID(int=7)}"  # of nobody
 SHA256 = hashlib.sha256(ZIP).hexdigest()
@@ -434,3 +434,71 @@ class TestCorpusThatFinished:
             corpus = session.execute(select(Corpus)).scalar_one()
         assert corpus.workspace_id == context.workspace_id
         assert corpus.archive_key == f"corpora/{corpus.id}/archive"
+
+
+class TestAppend:
+    def _begin(self, client: TestClient, corpus: Corpus) -> str:
+        answer = create(client, corpus_id=str(corpus.id), append="true")
+        assert answer.status_code == 201, answer.text
+        return str(answer.headers["Location"])
+
+    @pytest.fixture
+    def ready(self, committed: Committed, context: KeyContext) -> Corpus:
+        with committed() as session:
+            return add_corpus(session, context.workspace_id, CorpusState.READY)
+
+    def test_a_ready_corpus_takes_another_archive(
+        self, client: TestClient, ready: Corpus, committed: Committed, storage: Storage
+    ) -> None:
+        assert patch(client, self._begin(client, ready), ZIP).status_code == 204
+        with committed() as session:
+            request = session.execute(select(Job.request).where(Job.subject_id == ready.id)).scalar_one()
+        assert request is not None
+        assert (request["kind"], request["n_bytes"]) == ("append", len(ZIP))
+        assert storage.read_range(request["archive_key"], 0, len(ZIP)) == ZIP
+
+    def test_while_another_change_is_under_way_the_bytes_wait(
+        self, client: TestClient, ready: Corpus, committed: Committed
+    ) -> None:
+        path = self._begin(client, ready)
+        with committed() as session:
+            session.get_one(Corpus, ready.id).state = CorpusState.IMPORTING
+        answer = patch(client, path, ZIP)
+        assert (answer.status_code, answer.json()["code"]) == (409, "corpus_not_ready")
+        assert client.get(path).json()["offset"] == len(ZIP)
+        with committed() as session:
+            session.get_one(Corpus, ready.id).state = CorpusState.READY
+        assert head(client, path).status_code == 200
+        assert client.get(path).json()["state"] == "done"
+
+    def test_a_corpus_that_waits_for_its_first_takes_none(self, client: TestClient) -> None:
+        answer = create(client, corpus_id=_corpus(client), append="true")
+        assert (answer.status_code, answer.json()["code"]) == (409, "corpus_not_ready")
+
+    @pytest.mark.parametrize("append", ["true", "yes"])
+    def test_which_corpus_must_be_said(self, client: TestClient, append: str) -> None:
+        assert create(client, name="birds", append=append).status_code == 400
+
+    def test_a_format_is_of_new_corpora_only(self, client: TestClient, ready: Corpus) -> None:
+        assert create(client, corpus_id=str(ready.id), append="true", format="coco").status_code == 400
+        assert create(client, name="birds", format="cocoa").json()["code"] == "unknown_format"
+
+
+class TestCreationWithUpload:
+    def test_a_body_that_is_said_to_be_longer_begins_nothing(self, client: TestClient) -> None:
+        headers = {**VERSION, **BODY_TYPE, "Upload-Length": "5", "Upload-Metadata": metadata(name="birds")}
+        answer = client.post("/v1/uploads", content=ZIP, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "upload_overflow")
+        assert client.get("/v1/uploads").json()["items"] == []
+
+    def test_where_the_body_is_refused_the_upload_can_be_gone_on_with(self, client: TestClient) -> None:
+        headers = {
+            **VERSION,
+            **BODY_TYPE,
+            **_checksum(b"other bytes"),
+            "Upload-Length": str(len(ZIP)),
+            "Upload-Metadata": metadata(name="birds"),
+        }
+        answer = client.post("/v1/uploads", content=ZIP, headers=headers)
+        assert answer.status_code == 460
+        assert client.get(answer.headers["Location"]).json()["offset"] == 0

@@ -2,7 +2,10 @@
 
 import io
 import os
+import select
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,3 +116,53 @@ class TestADecoderThatEnds:
             assert all(map(_is_alive, left))
         assert not any(map(_is_alive, left))
         assert left
+
+
+_READY = "answer(b'{}', b'')\n"
+_READ = "length = int.from_bytes(sys.stdin.buffer.read(8), 'little')\nsys.stdin.buffer.read(length)\n"
+_LIAR = """
+import sys
+def answer(text, normal):
+    for part in (text, normal):
+        sys.stdout.buffer.write(len(part).to_bytes(4, 'little'))
+    sys.stdout.buffer.write(text + normal)
+    sys.stdout.buffer.flush()
+"""
+
+
+class TestADecoderThatLies:
+    """An image that took its decoder over may answer what it likes; it costs that image and no other."""
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "sys.stdout.buffer.write(b'\\xff' * 8); sys.stdout.buffer.flush()",
+            "answer(b'no JSON', b'')",
+            "answer(b'{}', b'')",
+            "answer(b'[]', b'')",
+            """answer(b'{"code": "fine", "detail": ""}', b'')""",
+            """answer(b'{"facts": {"width_px": "wide"}, "is_plain": true}', b'')""",
+        ],
+    )
+    def test_it_is_not_believed(self, answer: str) -> None:
+        with ImageSandbox(_LIMITS) as sandbox:
+            self._put_in(sandbox, _READY + _READ + answer)
+            assert _refusal(sandbox, image_bytes()) == "decoder_died"
+            assert sandbox.normalise(image_bytes()).facts.n_frames == 1
+
+    def test_an_answer_to_nothing_is_no_answer_to_the_next(self) -> None:
+        told = """answer(b'{"code": "not_an_image", "detail": "x"}', b'')\n"""
+        with ImageSandbox(_LIMITS) as sandbox:
+            liar = self._put_in(sandbox, _READY + _READ + told + told + _READ)
+            assert _refusal(sandbox, image_bytes()) == "not_an_image"
+            select.select([liar.stdout], [], [], 5)  # the second answer has come
+            assert _refusal(sandbox, image_bytes()) == "decoder_died"
+
+    def _put_in(self, sandbox: ImageSandbox, program: str) -> subprocess.Popen[bytes]:
+        decoder = sandbox._take()
+        decoder.end()
+        decoder._process = subprocess.Popen(
+            [sys.executable, "-c", _LIAR + program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        sandbox._give_back(decoder)
+        return decoder._process

@@ -16,6 +16,7 @@ from tests.worker.archives import image_bytes
 from tests.worker.jobs import TOY_CONFIG, stored_files
 from tests.worker.tasks.test_import_corpus import zipped
 from worker.context import WorkerContext
+from worker.sandbox.image_sandbox import ImageSandbox
 from worker.tasks.import_corpus import import_corpus
 from worker.tasks.run_cleaning import run_cleaning
 
@@ -111,6 +112,18 @@ class TestAppend:
         shards = stored_files(storage_root, "versions/")
         service.put(_archive({name: f"{said} again" for name, said in _rows(0, 6).items()}), append=True)
         assert stored_files(storage_root, "versions/") == shards
+
+    def test_what_is_stored_already_is_not_decoded_again(
+        self, service: _Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service.put(_archive(_rows(0, 6)))
+        decoded: list[bytes] = []
+        real = ImageSandbox.normalise
+        monkeypatch.setattr(
+            ImageSandbox, "normalise", lambda sandbox, data: (decoded.append(data), real(sandbox, data))[1]
+        )
+        corpus = service.put(_archive(_rows(0, 7)), append=True)
+        assert (corpus["version"]["n_added"], len(decoded)) == (1, 1)
 
     def test_an_archive_that_cannot_be_read_leaves_the_corpus_as_it_was(
         self,

@@ -1,6 +1,7 @@
 """A new version from the one before it: some pairs left out, the rows of another archive added."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -23,7 +24,7 @@ def extend_version(
     """Carry over what is not dropped, in its order, then add what an archive brought.
 
     Images of the same bytes stay one, captions of the same words one ordinal, and keys stay unique. A row that says
-    again what the pair of its key says already is rejected as `already_in_corpus`, so that an archive that is appended
+    again what a pair of its id says already is rejected as `already_in_corpus`, so that an archive that is appended
     twice changes nothing.
 
     Args:
@@ -56,6 +57,9 @@ def extend_version(
     )
 
 
+_Said = tuple[str, bytes, str]  # the user's id, the image's hash, the caption
+
+
 @final
 class _Building:
     """The rows of a version while it grows."""
@@ -66,12 +70,12 @@ class _Building:
         self.captions = CaptionOrdinals()
         self._by_sha256: dict[bytes, ImageRecord] = {}
         self._keys = PairKeys()
-        self._said: dict[str, tuple[bytes, str]] = {}
+        self._said: Counter[_Said] = Counter()
         by_id = {image.id: image for image in images}
         for pair in carried:
             image = by_id[pair.image_id]
             self._keys.reserve(pair.pair_key)
-            self._said[pair.pair_key] = image.sha256, pair.caption
+            self._said[_said(pair, image)] += 1
             self._append(pair, image)
 
     def add(self, added: ImportedVersion, import_number: int) -> list[RejectionRecord]:
@@ -80,7 +84,9 @@ class _Building:
         already: list[RejectionRecord] = []
         for pair in added.pairs:
             image = by_id[pair.image_id]
-            if self._said.get(pair.pair_key) == (image.sha256, pair.caption):
+            said = _said(pair, image)
+            if self._said[said] > 0:  # as often as the version before says it; what is repeated beyond is new
+                self._said[said] -= 1
                 already.append(_already(pair))
                 continue
             key = self._keys.key(pair.source_id, image.sha256, pair.caption)
@@ -96,10 +102,14 @@ class _Building:
         self.pairs.append(replace(pair, image_id=kept.id, caption_ordinal=ordinal))
 
 
+def _said(pair: PairRecord, image: ImageRecord) -> _Said:
+    return (pair.source_id or "").strip(), image.sha256, pair.caption
+
+
 def _already(pair: PairRecord) -> RejectionRecord:
     return RejectionRecord(
         pair.row_number,
         pair.source_path,
         RejectionCode.ALREADY_IN_CORPUS,
-        f"pair {pair.pair_key!r} of the version before has this image and this caption",
+        "the version before has a pair of this id, with this image and this caption",
     )

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.core.models import RejectionCode, new_id
 from app.core.repositories.importing import ImageRecord
@@ -55,12 +56,13 @@ def store_images(
         limits: of the import.
         normalise: decodes an image, or raises `ImageRefusedError`; called from several threads.
         threads: how many read and decode at once. A few images more than that are held in memory.
-        known: images that are stored already, by SHA-256; they are named anew, and not stored again.
+        known: images that are stored already, by SHA-256; they are named anew, neither decoded nor stored again.
         on_image: called with the number of members done, after each; it may raise to stop the import.
     """
     stored = StoredImages([], {}, {})
+    read = partial(_read, limits=limits, normalise=normalise, known=known)
     ordinal_of: dict[bytes, int] = {}
-    for n_done, (member, outcome) in enumerate(_outcomes(archive, members, limits, normalise, threads), start=1):
+    for n_done, (member, outcome) in enumerate(_outcomes(archive, members, read, threads), start=1):
         if isinstance(outcome, RowFault):
             stored.faults[member.name] = outcome
         else:
@@ -77,18 +79,18 @@ def store_images(
 class _ReadImage:
     data: bytes
     sha256: bytes
-    normalised: NormalisedImage
+    normalised: NormalisedImage | None  # None: it is stored already, and was decoded then
 
 
 def _outcomes(
-    archive: Archive, members: Iterable[Member], limits: ImportLimits, normalise: Normalise, threads: int
+    archive: Archive, members: Iterable[Member], read: Callable[[Archive, Member], _ReadImage | RowFault], threads: int
 ) -> Iterator[tuple[Member, _ReadImage | RowFault]]:
     """Each member with what reading it gave, in order, while later ones are read ahead."""
     pending: deque[tuple[Member, Future[_ReadImage | RowFault]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="image") as pool:
         try:
             for member in members:
-                pending.append((member, pool.submit(_read, archive, member, limits, normalise)))
+                pending.append((member, pool.submit(read, archive, member)))
                 if len(pending) > threads * _AHEAD_A_THREAD:
                     done, future = pending.popleft()
                     yield done, future.result()
@@ -100,7 +102,9 @@ def _outcomes(
                 future.cancel()
 
 
-def _read(archive: Archive, member: Member, limits: ImportLimits, normalise: Normalise) -> _ReadImage | RowFault:
+def _read(
+    archive: Archive, member: Member, limits: ImportLimits, normalise: Normalise, known: Container[bytes]
+) -> _ReadImage | RowFault:
     if member.n_bytes > limits.max_member_bytes:
         return RowFault(
             RejectionCode.MEMBER_TOO_LARGE,
@@ -108,7 +112,8 @@ def _read(archive: Archive, member: Member, limits: ImportLimits, normalise: Nor
         )
     try:
         data = archive.read(member)
-        return _ReadImage(data, hashlib.sha256(data).digest(), normalise(data))
+        sha256 = hashlib.sha256(data).digest()
+        return _ReadImage(data, sha256, None if sha256 in known else normalise(data))
     except DamagedMemberError as error:
         return RowFault(RejectionCode.DAMAGED_MEMBER, f"the file cannot be used: {printable(str(error))}")
     except ImageRefusedError as error:
@@ -119,6 +124,7 @@ def _record(member: Member, image: _ReadImage, shards: ShardWriter, known: Image
     if known is not None:
         return replace(known, id=new_id(), source_path=printable(member.name))
     # The normal form lies right behind the original, so that it needs no key of its own.
+    assert image.normalised is not None
     normal = image.normalised.normal
     place = shards.append(image.data + (normal or b""))
     facts = image.normalised.facts

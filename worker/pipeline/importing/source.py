@@ -2,6 +2,8 @@
 
 import io
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -125,9 +127,12 @@ class CorpusSource:
 
     def _copied(self, stream: io.RawIOBase) -> IO[bytes]:
         copy = self.temporary_file()
-        with stream:
-            while chunk := stream.read(_CHUNK):
-                self.check()
-                copy.write(chunk)
+        try:
+            with stream:
+                while chunk := stream.read(_CHUNK):
+                    self.check()
+                    copy.write(chunk)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:  # what a zip's stream raises at its end
+            raise DamagedMemberError(str(error)) from error
         copy.flush()
         return copy

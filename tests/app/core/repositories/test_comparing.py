@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.models import CorpusVersion, Pair, new_id
+from app.core.models import CorpusVersion, FeatureSet, Pair, new_id
 from app.core.repositories.comparing import base_correspondences, count_gone, find_base_run, find_threshold
+from app.core.repositories.features import nearest_with_features
 from app.core.storage import LocalStorage
 from tests.app.runs.rows import StoredCorpus, add_published_run, add_run, store_corpus
 from tests.factories import add_workspace
@@ -82,6 +84,36 @@ class TestBaseCorrespondences:
         ((ordinal, correspondence),) = base_correspondences(session, run.id, second.id)
         assert ordinal == 0
         assert correspondence == pytest.approx(0.9)
+
+
+class TestACorrectedImage:
+    def test_makes_another_pair_that_inherits_nothing(
+        self, session: Session, stored: StoredCorpus, second: CorpusVersion
+    ) -> None:
+        run = add_published_run(session, stored, _CORRESPONDENCE)
+        pair = session.execute(select(Pair).where(Pair.corpus_version_id == second.id, Pair.ordinal == 0)).scalar_one()
+        pair.image_id = stored.images[1].id
+        session.flush()
+        assert base_correspondences(session, run.id, second.id) == []
+        assert count_gone(session, run.id, second.id, threshold=1.0) == 4
+
+
+class TestNearestWithFeatures:
+    def test_a_version_in_between_may_have_none(
+        self, session: Session, stored: StoredCorpus, second: CorpusVersion
+    ) -> None:
+        assert nearest_with_features(session, second.id) is None
+        session.add(
+            FeatureSet(
+                workspace_id=second.workspace_id,
+                corpus_version_id=stored.version.id,
+                fingerprint="f" * 64,
+                storage_prefix="features/x",
+                image_dim=8,
+            )
+        )
+        session.flush()
+        assert nearest_with_features(session, second.id) == stored.version.id
 
 
 class TestCountGone:

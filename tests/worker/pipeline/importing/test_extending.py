@@ -106,6 +106,17 @@ class TestAppending:
         assert (version.n_added, len(version.images)) == (0, 2)
         assert {row.code for row in version.rejections} == {RejectionCode.ALREADY_IN_CORPUS}
 
+    def test_nor_does_one_whose_rows_got_other_keys(self, first: ImportedVersion, run_import: Import) -> None:
+        again = run_import({"captions.csv": b"id,image,caption\n2,b.png,other\n", "b.png": _BLUE})
+        second = _extended(first, added=again)
+        assert second.pairs[-1].pair_key == "2#2"
+        assert _extended(second, added=again).n_added == 0
+
+    def test_a_row_repeated_more_often_than_before_is_new(self, first: ImportedVersion, run_import: Import) -> None:
+        twice = run_import({"captions.csv": b"id,image,caption\n1,a.png,one\n1,a.png,one\n", "a.png": _RED})
+        version = _extended(first, added=twice)
+        assert (version.n_added, version.pairs[-1].pair_key) == (1, "1#2")
+
     def test_its_own_rejections_are_kept(self, first: ImportedVersion, run_import: Import) -> None:
         added = run_import({"captions.csv": b"image,caption\nmissing.png,x\ny.png,new\n", "y.png": _GREEN})
         version = _extended(first, added=added)

@@ -30,12 +30,14 @@ class ImageFolderFormat:
 
     def recognise(self, source: CorpusSource) -> Match | None:
         """Certain by names and columns."""
-        named = [one for one in source.with_suffix(*TABLE_SUFFIXES) if _is_metadata(one)][:_LOOKED_AT]
-        found = [one for one in named if "file_name" in table_names(source, one) and has_table_columns(source, one)]
+        named = [one for one in source.with_suffix(*TABLE_SUFFIXES) if _is_metadata(one)]
+        looked_at = named[:_LOOKED_AT]
+        found = [one for one in looked_at if "file_name" in table_names(source, one) and has_table_columns(source, one)]
         if not found:
             return None
         names = ", ".join(printable(one.name) for one in found[:5])
-        return Match(Strength.CERTAIN, f"{names} has the column file_name and a caption column", found)
+        why = f"{names} has the column file_name and a caption column"
+        return Match(Strength.CERTAIN, why, [*found, *named[_LOOKED_AT:]])
 
     def read(self, source: CorpusSource, match: Match) -> FormatRows:
         """Read every metadata file in turn.

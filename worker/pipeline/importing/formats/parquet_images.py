@@ -39,11 +39,14 @@ class ParquetImagesFormat:
     def recognise(self, source: CorpusSource) -> Match | None:
         """Certain by the columns' types."""
         candidates = source.with_suffix(".parquet")
-        found = [one for one in candidates[:_LOOKED_AT] if image_column(_table_or_none(source, one)) is not None]
+        tables = {one.name: _table_or_none(source, one) for one in candidates[:_LOOKED_AT]}
+        found = [one for one in candidates[:_LOOKED_AT] if image_column(tables[one.name]) is not None]
         if not found:
             return None
+        # A file that cannot be opened is read with the others, which refuses it by its name: it may be a part of them.
+        unread = [one for one in candidates if tables.get(one.name) is None]
         names = ", ".join(printable(one.name) for one in found[:_LISTED])
-        return Match(Strength.CERTAIN, f"{names} has a column with images inside", [*found, *candidates[_LOOKED_AT:]])
+        return Match(Strength.CERTAIN, f"{names} has a column with images inside", [*found, *unread])
 
     def read(self, source: CorpusSource, match: Match) -> FormatRows:
         """Read every file in turn; images are copied out on the way.

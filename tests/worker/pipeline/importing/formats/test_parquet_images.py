@@ -1,12 +1,14 @@
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from app.core.storage import LocalStorage
-from tests.worker.archives import parquet_bytes
+from tests.worker.archives import parquet_bytes, zip_file
 from tests.worker.pipeline.importing.formats.conftest import GREEN, RED, Tell, refusal
 from worker.pipeline.importing.limits import ImportLimits
+from worker.pipeline.importing.refusal import ArchiveRefusedError
 
 _CELLS = [{"bytes": RED, "path": "a.png"}, {"bytes": GREEN, "path": None}]
 
@@ -60,3 +62,21 @@ class TestParquetImages:
         assert (
             refusal(tell, {"a.parquet": parquet_bytes({"image": _CELLS, "label": [1, 2]})}).code == "no_caption_column"
         )
+
+    def test_a_broken_part_is_refused_by_name_and_not_left_out(self, tell: Tell) -> None:
+        part = parquet_bytes({"image": _CELLS, "text": ["red", "green"]})
+        files = {"train-00000-of-00002.parquet": part, "train-00001-of-00002.parquet": part[: len(part) // 2]}
+        with pytest.raises(ArchiveRefusedError, match="train-00001-of-00002"):
+            tell(files)
+
+    def test_a_damaged_member_beside_a_table_costs_nothing(self, tmp_path: Path, tell: Tell) -> None:
+        part = parquet_bytes({"image": _CELLS, "text": ["red", "green"]})
+        path = zip_file(
+            tmp_path / "a.zip",
+            {"captions.csv": b"image,caption\na.png,red\n", "a.png": RED, "x.parquet": part},
+            compression=zipfile.ZIP_STORED,
+        )
+        data = path.read_bytes()
+        at = data.index(part) + len(part) // 2
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert tell(path).pairs == [("a.png", "red")]

@@ -155,6 +155,7 @@ class TestADecoderThatLies:
         with ImageSandbox(_LIMITS) as sandbox:
             liar = self._put_in(sandbox, _READY + _READ + told + told + _READ)
             assert _refusal(sandbox, image_bytes()) == "not_an_image"
+            assert liar.stdout is not None
             select.select([liar.stdout], [], [], 5)  # the second answer has come
             assert _refusal(sandbox, image_bytes()) == "decoder_died"
 

@@ -17,6 +17,7 @@ from tests.worker.jobs import TOY_CONFIG, stored_files
 from tests.worker.tasks.test_import_corpus import zipped
 from worker.context import WorkerContext
 from worker.sandbox.image_sandbox import ImageSandbox
+from worker.sandbox.normalising import NormalisedImage
 from worker.tasks.import_corpus import import_corpus
 from worker.tasks.run_cleaning import run_cleaning
 
@@ -119,9 +120,12 @@ class TestAppend:
         service.put(_archive(_rows(0, 6)))
         decoded: list[bytes] = []
         real = ImageSandbox.normalise
-        monkeypatch.setattr(
-            ImageSandbox, "normalise", lambda sandbox, data: (decoded.append(data), real(sandbox, data))[1]
-        )
+
+        def noted(sandbox: ImageSandbox, data: bytes) -> NormalisedImage:
+            decoded.append(data)
+            return real(sandbox, data)
+
+        monkeypatch.setattr(ImageSandbox, "normalise", noted)
         corpus = service.put(_archive(_rows(0, 7)), append=True)
         assert (corpus["version"]["n_added"], len(decoded)) == (1, 1)
 

@@ -20,8 +20,10 @@ run: .venv/.has-mispair ## Start everything and clean the demo, or CORPUS=file.z
 	@exec $(BIN)/mispair up $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port "$(PORT)") \
 		$(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
 
+# Each of the two processes has servers of its own and one thread. The tests of a file stay together, for they share what
+# its fixtures make.
 test: .venv/.has-dev ## All tests but those below, against real PostgreSQL and Redis
-	@$(BIN)/pytest -q $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
 
 test-fast: .venv/.has-dev ## The tests that take no server, in under a minute
 	@$(BIN)/pytest -q tests/crcl_core tests/mispair --ignore tests/mispair/test_against_service.py \
